@@ -1,0 +1,136 @@
+"""What a tree must look like: strict pydantic models, and their complaints turned into problems with a place."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import reduce
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
+
+from holdfast import units
+from holdfast.spec.source import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdfast.errors import Problem
+    from holdfast.spec.source import Path, Source
+
+
+class FieldError(ValueError):
+    """What a field's own reader raises when it can also say what to do."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.hint = hint
+
+
+class Strict(BaseModel):
+    """Base of every shape: no coercion, no unknown keys, no change afterwards."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", populate_by_name=True)
+
+
+Shape = TypeVar("Shape", bound=Strict)
+
+
+def _text(reader: Callable[[str], float], example: str) -> BeforeValidator:
+    def parse(value: object) -> float:
+        if isinstance(value, str):
+            return reader(value)
+        raise ValueError(f"expected {example}, got {value!r} without a unit")
+
+    return BeforeValidator(parse)
+
+
+def _as_text(pattern: str, example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]})
+
+
+Duration = Annotated[
+    float, _text(units.duration, "a duration such as 40s"), _as_text(r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$", "40s")
+]
+Ratio = Annotated[float, _text(units.ratio, "a percentage such as 99.9%"), _as_text(r"^\d+(\.\d+)?\s*%$", "99.9%")]
+
+_PLAIN: Final = {
+    "missing": "required key {name!r} is missing",
+    "extra_forbidden": "unknown key {name!r}",
+    "string_type": "expected text, got {input}",
+    "int_type": "expected a whole number, got {input}",
+    "bool_type": "expected true or false, got {input}",
+    "list_type": "expected a list, got {input}",
+    "tuple_type": "expected a list, got {input}",
+    "dict_type": "expected a mapping, got {input}",
+    "model_type": "expected a mapping, got {input}",
+}
+
+
+def shaped(shape: type[Shape], source: Source, path: Path = ()) -> tuple[Shape | None, list[Problem]]:
+    """Validate the subtree at `path`: the shape, and all problems with it.
+
+    Unknown keys alone still give the shape, so that whatever else is wrong is found in the same pass.
+    """
+    tree = _below(source.tree, path)
+    try:
+        return shape.model_validate(tree), []
+    except ValidationError as error:
+        details: list[Any] = error.errors(include_url=False)
+    problems = [_problem(shape, source, path, detail) for detail in details]
+    if any(detail["type"] != "extra_forbidden" for detail in details):
+        return None, problems
+    pruned = deepcopy(tree)
+    for detail in details:
+        del _below(pruned, detail["loc"][:-1])[detail["loc"][-1]]
+    return shape.model_validate(pruned), problems
+
+
+def _below(tree: Any, path: Path) -> Any:
+    return reduce(lambda found, step: found[step], path, tree)
+
+
+def _problem(shape: type[Strict], source: Source, path: Path, detail: Any) -> Problem:
+    loc = tuple(step for step in detail["loc"] if isinstance(step, str | int))
+    kind, name = detail["type"], (loc[-1] if loc else "")
+    text = _PLAIN.get(kind, "{message}")
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    what = text.format(name=name, input=_shown(detail["input"]), message=message)
+    unknown = kind == "extra_forbidden"
+    cause = detail.get("ctx", {}).get("error")
+    hint = did_you_mean(str(name), _keys(shape, loc[:-1])) if unknown else getattr(cause, "hint", "")
+    place = path + (loc[:-1] if kind == "missing" else loc)
+    return source.problem(place, what, hint=hint, key=unknown)
+
+
+def _keys(shape: type[Strict], loc: Path) -> list[str]:
+    """The keys a shape knows at a place inside it."""
+    current: Any = shape
+    for step in loc:
+        if isinstance(step, str) and isinstance(current, type) and issubclass(current, BaseModel):
+            current = _model_in(_field(current, step))
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return [known.alias or name for name, known in current.model_fields.items()]
+    return []
+
+
+def _field(model: type[BaseModel], key: str) -> Any:
+    for name, known in model.model_fields.items():
+        if key in (name, known.alias):
+            return known.annotation
+    return None
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model inside list[Model], dict[str, Model] or Model | None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = [_model_in(one) for one in getattr(annotation, "__args__", ())]
+    return next((one for one in inner if one), None)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return "nothing" if value is None else repr(value)
