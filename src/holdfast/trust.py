@@ -1,0 +1,316 @@
+"""May this record be judged? Each check has a name, a limit with its reason, and what depends on it.
+
+A check never fails a platform: it passes, or it says UNKNOWN, or NOT_RESTORED when a fault may still be there.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from holdfast.expect.base import bad_events
+from holdfast.model.verdict import Check, State
+from holdfast.units import show_duration, show_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from holdfast.model.scenario import Phase
+    from holdfast.model.slo import Slo
+    from holdfast.model.timeline import Counted, Timeline
+
+NUMBERS: Final = frozenset({"slo", "recovery", "budget", "invariant"})
+"""Kinds of expectation that rest on request counts."""
+
+_SHORTFALL: Final = 0.01
+_PHASE_SLIP: Final = 0.5
+_CLOCK_SLIP: Final = 0.5
+_WATCHDOG_GAP: Final = 20.0
+_SCRAPES_MISSED: Final = 3
+
+
+def checks(timeline: Timeline) -> tuple[Check, ...]:
+    """Every question of trust, answered from the record alone."""
+    return tuple(_asked(check, timeline) for check in CHECKS)
+
+
+def _asked(check: Callable[[Timeline], Check], timeline: Timeline) -> Check:
+    """The check's answer; one that raised could not be made, and that is UNKNOWN."""
+    try:
+        return check(timeline)
+    except Exception as error:  # noqa: BLE001 - a check that breaks must never pass
+        name = check.__name__.replace("_", " ")
+        seen = f"the check itself broke: {type(error).__name__}: {error}"
+        return Check(name=name, state=State.UNKNOWN, seen=seen, limit="", reason="no check, no trust")
+
+
+def _check(
+    name: str,
+    trouble: str,
+    *,
+    seen: str,
+    limit: str,
+    reason: str,
+    spoils: Iterable[str] = (),
+    bad: State = State.UNKNOWN,
+) -> Check:
+    state, text = (bad, trouble) if trouble else (State.PASS, seen)
+    return Check(name=name, state=state, seen=text, limit=limit, reason=reason, spoils=frozenset(spoils))
+
+
+def record_whole(timeline: Timeline) -> Check:
+    """The run ended by itself and nothing was changed since."""
+    stopped = timeline.first("interrupted")
+    crashed = timeline.first("failed")
+    trouble = "; ".join(timeline.damaged[:3])
+    if timeline.first("end") is None:
+        trouble = trouble or "the run has no end"
+    if crashed:
+        trouble = str(crashed.data.get("detail", "the run failed"))
+    if stopped:
+        trouble = f"interrupted by {stopped.data.get('signal')} at second {stopped.t:.1f}"
+    return _check(
+        "record whole",
+        trouble,
+        seen="ended by itself, every digest matches",
+        limit="ended, sealed, unchanged",
+        reason="half a record proves nothing about the other half",
+    )
+
+
+def phases_kept(timeline: Timeline) -> Check:
+    """Every phase happened when the plan said."""
+    late = []
+    for phase in timeline.scenario.phases:
+        for edge, due in (("start", phase.start), ("end", phase.end)):
+            event = timeline.first("phase", name=phase.name, edge=edge)
+            if event is None or abs(event.t - due) > _PHASE_SLIP:
+                late.append(f"{phase.name} {edge} " + ("never came" if event is None else f"at {event.t:.1f} s"))
+    return _check(
+        "phases kept",
+        "; ".join(late[:3]),
+        seen="every phase on time",
+        limit=f"each edge within {show_duration(_PHASE_SLIP)}",
+        reason="requests are assigned by phase",
+    )
+
+
+def load_offered(timeline: Timeline) -> Check:
+    """The planned arrivals were really sent, to the end."""
+    load = timeline.load
+    sent = int(load.requests["sent"].notna().sum())
+    missing = load.planned - sent
+    trouble = ""
+    if not load.ended:
+        trouble = f"the load generator stopped early: {sent} of {load.planned} requests sent"
+    elif load.planned == 0:
+        trouble = "no request was planned"
+    elif missing > _SHORTFALL * load.planned:
+        trouble = (
+            f"{missing} of {load.planned} planned requests were never sent ({load.dropped} over the in-flight cap)"
+        )
+    return _check(
+        "load offered",
+        trouble,
+        seen=f"{sent} of {load.planned} requests sent",
+        limit=f"at most {show_ratio(_SHORTFALL)} short",
+        reason="a target spared part of the load was not tested",
+        spoils=NUMBERS,
+    )
+
+
+def load_on_time(timeline: Timeline) -> Check:
+    """Requests left when they were due, and the client's own loop was not late."""
+    requests, beats = timeline.load.requests, timeline.load.beats
+    limit = lateness_limit(timeline.scenario.slos())
+    late = (requests["sent"] - requests["due"]).dropna()
+    lag = beats["lag"].dropna()
+    trouble = ""
+    if late.empty or lag.empty:
+        seen = trouble = "the load generator recorded no timing"
+    else:
+        p99, loop = float(late.quantile(0.99)), float(lag.quantile(0.99))
+        seen = f"p99 lateness {show_duration(round(p99, 4))}, p99 loop lag {show_duration(round(loop, 4))}"
+        trouble = seen if max(p99, loop) > limit else ""
+    return _check(
+        "load on time",
+        trouble,
+        seen=seen,
+        limit=f"p99 at most {show_duration(limit)}",
+        reason="a tenth of the tightest latency bound: a later client measures itself",
+        spoils=NUMBERS,
+    )
+
+
+def lateness_limit(slos: Iterable[Slo]) -> float:
+    """Seconds by which the client may be late: a tenth of the tightest latency bound, 20 ms at least, else 100 ms."""
+    bounds = [slo.bound for slo in slos if slo.bound is not None]
+    return max(0.02, round(min(bounds) / 10, 6)) if bounds else 0.1
+
+
+def fault_bit(timeline: Timeline) -> Check:
+    """Every phase with an experiment saw its fault bite."""
+    missed = []
+    for phase in timeline.scenario.phases:
+        if phase.chaos and not timeline.of("fault", phase=phase.name, step="observed"):
+            refused = timeline.of("fault", phase=phase.name)
+            why = next(
+                (str(event.data["detail"]) for event in refused if event.data.get("detail")), "nothing was struck"
+            )
+            missed.append(f"{phase.chaos} in phase {phase.name}: {why}")
+    return _check(
+        "fault seen to bite",
+        "; ".join(missed),
+        seen="every fault was seen to bite",
+        limit="each one",
+        reason="a fault that missed tests nothing",
+    )
+
+
+def fault_gone(timeline: Timeline) -> Check:
+    """Every fault that was asked for was seen gone, and every role is ready again."""
+    gone = {event.data.get("id") for event in timeline.events if event.kind == "fault" and event.data["step"] in _OVER}
+    asked = {event.data.get("id"): event for event in timeline.of("fault", step="asked")}
+    stuck = [f"{event.data['fault']} of {event.data['target']}" for key, event in asked.items() if key not in gone]
+    trouble = f"never seen gone: {', '.join(stuck)}" if stuck else ""
+    after = timeline.first("restored")
+    if not trouble and after is not None and not after.data.get("ok"):
+        trouble = f"not ready at the end: {after.data.get('detail')}"
+    return _check(
+        "platform restored",
+        trouble,
+        seen="every fault seen gone",
+        limit="each one, and every replica ready",
+        reason="a fault must not outlive its run",
+        bad=State.NOT_RESTORED,
+    )
+
+
+_OVER: Final = ("gone", "refused")
+
+
+def prometheus_watched(timeline: Timeline) -> Check:
+    """Prometheus answered, and scraped without gaps through the judged phases."""
+    trouble = timeline.metrics.trouble
+    series = [one for one in timeline.metrics.series if one.name == "up"]
+    if not trouble and not series:
+        trouble = "no scrape was recorded"
+    most = _SCRAPES_MISSED * timeline.metrics.interval + 0.5
+    gaps = [] if trouble else [_gap([t for t, _ in one.points], timeline.scenario.phases) for one in series]
+    widest = max(gaps, default=0.0)
+    if widest > most:
+        trouble = f"a scrape gap of {show_duration(round(widest, 1))}"
+    return _check(
+        "prometheus watched",
+        trouble,
+        seen=f"widest scrape gap {show_duration(round(widest, 1))}",
+        limit=f"no gap over {show_duration(most)}",
+        reason="the second witness must have looked",
+        spoils=NUMBERS,
+    )
+
+
+def _gap(times: list[float], phases: tuple[Phase, ...]) -> float:
+    judged = [phase for phase in phases if phase.judged]
+    start, end = judged[0].start, judged[-1].end
+    inside = [start, *sorted(t for t in times if start < t < end), end]
+    return max(after - before for before, after in pairwise(inside))
+
+
+def witnesses_agree(timeline: Timeline) -> Check:
+    """Client and Prometheus counted the same requests in each judged phase, within what their timing allows."""
+    far = []
+    for slo in timeline.scenario.slos():
+        for phase in timeline.scenario.phases:
+            if phase.judged:
+                far += _disagreement(timeline, slo, phase)
+    return _check(
+        "witnesses agree",
+        "; ".join(far[:2]),
+        seen="client and Prometheus agree",
+        limit="requests that ended within 1.5 scrapes of a phase's edge, and 2 scrapes' extrapolation",
+        reason="two witnesses that disagree prove nothing",
+        spoils=NUMBERS,
+    )
+
+
+def _disagreement(timeline: Timeline, slo: Slo, phase: Phase) -> list[str]:
+    counted = next((one for one in timeline.metrics.counted if (one.slo, one.phase) == (slo.id, phase.name)), None)
+    where = f"{slo.id} in {phase.name}"
+    if counted is None or counted.total is None or counted.bad is None:
+        return [f"{where}: Prometheus has no number"]
+    mine = _client_counts(timeline, slo, phase, counted)
+    return [
+        f"{where}: client {client:.0f} {what}, Prometheus {server:.1f}, allowed difference {allowed:.1f}"
+        for what, client, server, allowed in mine
+        if abs(client - server) > allowed
+    ]
+
+
+def _client_counts(
+    timeline: Timeline, slo: Slo, phase: Phase, counted: Counted
+) -> list[tuple[str, float, float, float]]:
+    """(what, client's count by end time, Prometheus' count, allowed difference) for all and for bad requests.
+
+    Prometheus sees a request when it ends, up to a scrape later, and `rate` extrapolates over up to a scrape at both
+    edges: so what ended near an edge, and two scrapes' share of the count, may differ.
+    """
+    requests = timeline.load.requests
+    ended = requests[requests["done"].notna()]
+    near = 1.5 * timeline.metrics.interval
+    edges = ((ended["done"] - phase.start).abs() <= near) | ((ended["done"] - phase.end).abs() <= near)
+    inside = (ended["done"] >= phase.start) & (ended["done"] < phase.end)
+    bad = bad_events(ended, slo)
+    share = 2 * timeline.metrics.interval / phase.length
+    return [
+        ("requests", inside.sum(), counted.total or 0.0, edges.sum() + share * (counted.total or 0.0) + 1),
+        ("bad ones", (inside & bad).sum(), counted.bad or 0.0, (edges & bad).sum() + share * (counted.bad or 0.0) + 2),
+    ]
+
+
+def alerts_heard(timeline: Timeline) -> Check:
+    """The watchdog alert kept arriving, so that silence means silence."""
+    times = [event.t for event in timeline.alerts if event.name == "Watchdog"]
+    gap = _gap(times, timeline.scenario.phases)
+    trouble = f"no watchdog for {show_duration(round(gap, 1))}" if gap > _WATCHDOG_GAP else ""
+    return _check(
+        "alert path alive",
+        trouble,
+        seen=f"{len(times)} watchdogs",
+        limit=f"one every {show_duration(_WATCHDOG_GAP)}",
+        reason="an alert path that is dead is silent too",
+        spoils={"alert"},
+    )
+
+
+def clock_sane(timeline: Timeline) -> Check:
+    """The wall clock, by which Prometheus and alerts are placed, ran with the monotonic one."""
+    end = timeline.first("end")
+    wall = end.data.get("wall") if end else None
+    slip = abs(timeline.anchor.from_wall(float(wall)) - end.t) if end and wall is not None else None
+    trouble = ""
+    if slip is None:
+        trouble = "the run has no end to compare clocks at"
+    elif slip > _CLOCK_SLIP:
+        trouble = f"the wall clock jumped by {show_duration(round(slip, 2))}"
+    return _check(
+        "clock sane",
+        trouble,
+        seen="wall and monotonic clock agree",
+        limit=f"at most {show_duration(_CLOCK_SLIP)} apart",
+        reason="Prometheus and alerts are placed by wall time",
+    )
+
+
+CHECKS: Final[tuple[Callable[[Timeline], Check], ...]] = (
+    record_whole,
+    phases_kept,
+    load_offered,
+    load_on_time,
+    fault_bit,
+    fault_gone,
+    prometheus_watched,
+    witnesses_agree,
+    alerts_heard,
+    clock_sane,
+)
