@@ -1,0 +1,262 @@
+"""A project on disk: finds the files a scenario names, reads them all, and gathers every problem before giving up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, Field
+
+from holdfast.errors import Location, Problem, SpecError, UsageError
+from holdfast.expect import kinds, shape_of
+from holdfast.expect.base import Context
+from holdfast.model.scenario import Expectation, Experiment, Phase, Scenario
+from holdfast.slo.sloth import read_slos
+from holdfast.spec.profile import read_profile
+from holdfast.spec.shapes import Duration, FieldError, Strict, shaped
+from holdfast.spec.source import did_you_mean, read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from holdfast.model.load import LoadProfile
+    from holdfast.model.slo import Slo
+    from holdfast.spec.source import Path as TreePath
+    from holdfast.spec.source import Source
+
+_SHORTEST: Final = 1.0
+
+
+def _long_enough(seconds: float) -> float:
+    if seconds < _SHORTEST:
+        raise FieldError("a phase lasts at least 1s", "Prometheus is scraped once a second")
+    return seconds
+
+
+class _Metadata(Strict):
+    name: str
+    title: str
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
+class _Phase(Strict):
+    name: str
+    length: Annotated[Duration, AfterValidator(_long_enough)] = Field(alias="for")
+    judged: bool = True
+    chaos: str | None = None
+
+
+class ScenarioShape(Strict):
+    """A scenario file as it is written."""
+
+    api_version: Literal["holdfast/v1"] = Field(alias="apiVersion")
+    kind: Literal["Scenario"]
+    metadata: _Metadata
+    seed: int = 0
+    load: str
+    phases: list[_Phase] = Field(min_length=1)
+    expect: list[dict[str, Any]] = Field(min_length=1)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One scenario being read: what was found so far, and what is wrong."""
+
+    root: Path
+    files: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def text(self, path: Path) -> str | None:
+        """The file's text, kept with the scenario; None when there is no such file."""
+        if not path.is_file():
+            return None
+        text = path.read_text(encoding="utf-8", errors="replace")
+        self.files[name_in(self.root, path)] = text
+        return text
+
+
+def name_in(root: Path, path: Path) -> str:
+    """How a file is named in problems and reports: relative to the project where it can be."""
+    path, root = path.resolve(), root.resolve()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above `start` that holds `scenarios/`. Raises UsageError when there is none."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / "scenarios").is_dir():
+            return folder
+    raise UsageError(f"no folder scenarios/ at or above {start}", hint="run this in a Holdfast project")
+
+
+def scenario_files(root: Path) -> tuple[Path, ...]:
+    """Every scenario of the project, in name order."""
+    return tuple(sorted((root / "scenarios").rglob("*.yaml")))
+
+
+def load_slos(root: Path) -> dict[str, Slo]:
+    """Every SLO under slos/. Raises SpecError with all problems."""
+    reading = _Reading(root)
+    slos = _slos(reading)
+    if reading.problems:
+        raise SpecError(tuple(reading.problems))
+    return slos
+
+
+def load_scenario(path: Path, root: Path) -> Scenario:
+    """Read one scenario and everything it names. Raises SpecError with all problems of all those files at once."""
+    reading = _Reading(root)
+    text = reading.text(path)
+    if text is None:
+        raise UsageError(f"no such file: {path}", hint="holdfast check lists the scenarios there are")
+    return read_scenario(text, name_in(root, path), reading)
+
+
+def read_scenario(text: str, file: str, reading: _Reading) -> Scenario:
+    """Resolve a scenario's text against the files of `reading.root`. Raises SpecError."""
+    source = read(text, file)
+    shape, wrong = shaped(ScenarioShape, source)
+    reading.problems += wrong
+    slos = _slos(reading)
+    if shape is None:
+        raise SpecError(tuple(reading.problems))
+    phases = _phases(shape, source, reading)
+    load = _profile(reading, shape.load, source)
+    experiments = _experiments(shape, source, reading)
+    expect = _expectations(source, slos, phases, reading)
+    if reading.problems or load is None:
+        raise SpecError(tuple(reading.problems))
+    return Scenario(
+        name=shape.metadata.name,
+        title=shape.metadata.title,
+        labels=shape.metadata.labels,
+        seed=shape.seed,
+        load=load,
+        phases=phases,
+        expect=expect,
+        experiments=experiments,
+        files=reading.files,
+        where=source.location(()),
+    )
+
+
+def _slos(reading: _Reading) -> dict[str, Slo]:
+    found: dict[str, Slo] = {}
+    for path in sorted((reading.root / "slos").glob("*.yaml")):
+        text = reading.text(path) or ""
+        try:
+            slos, problems = read_slos(text, name_in(reading.root, path))
+        except SpecError as error:
+            reading.problems += error.problems
+            continue
+        reading.problems += problems
+        for slo in slos:
+            if slo.id in found:
+                reading.problems.append(
+                    Problem(where=slo.where, what=f"SLO {slo.id} stands in {found[slo.id].where} too")
+                )
+            found[slo.id] = slo
+    return found
+
+
+def _phases(shape: ScenarioShape, source: Source, reading: _Reading) -> tuple[Phase, ...]:
+    phases: list[Phase] = []
+    start = 0.0
+    for index, one in enumerate(shape.phases):
+        if one.name in {phase.name for phase in phases}:
+            reading.problems.append(source.problem(("phases", index, "name"), f"duplicate phase {one.name!r}"))
+        end = start + one.length
+        phases.append(Phase(name=one.name, start=start, end=end, judged=one.judged, chaos=one.chaos))
+        start = end
+    if not any(phase.judged for phase in phases):
+        reading.problems.append(source.problem(("phases",), "no phase is judged", hint="it would prove nothing"))
+    return tuple(phases)
+
+
+def _profile(reading: _Reading, name: str, source: Source) -> LoadProfile | None:
+    path = reading.root / "loadtests" / f"{name}.conf"
+    text = reading.text(path)
+    if text is None:
+        known = [file.stem for file in sorted((reading.root / "loadtests").glob("*.conf"))]
+        reading.problems.append(_absent(source, ("load",), f"loadtests/{name}.conf", name, known))
+        return None
+    try:
+        return read_profile(text, name_in(reading.root, path))
+    except SpecError as error:
+        reading.problems += error.problems
+        return None
+
+
+def _experiments(shape: ScenarioShape, source: Source, reading: _Reading) -> dict[str, Experiment]:
+    found: dict[str, Experiment] = {}
+    for index, phase in enumerate(shape.phases):
+        if phase.chaos is None or phase.chaos in found:
+            continue
+        path = reading.root / "chaos" / f"{phase.chaos}.yaml"
+        text = reading.text(path)
+        if text is None:
+            known = [file.stem for file in sorted((reading.root / "chaos").glob("*.yaml"))]
+            where: TreePath = ("phases", index, "chaos")
+            reading.problems.append(_absent(source, where, f"chaos/{phase.chaos}.yaml", phase.chaos, known))
+            continue
+        experiment = _experiment(phase.chaos, text, name_in(reading.root, path), reading)
+        if experiment:
+            found[phase.chaos] = experiment
+    return found
+
+
+def _absent(source: Source, path: TreePath, file: str, name: str, known: list[str]) -> Problem:
+    return source.problem(path, f"no such file: {file}", hint=did_you_mean(name, known))
+
+
+def _experiment(name: str, text: str, file: str, reading: _Reading) -> Experiment | None:
+    try:
+        source = read(text, file)
+    except SpecError as error:
+        reading.problems += error.problems
+        return None
+    document = source.tree if isinstance(source.tree, dict) else {}
+    missing = [key for key in ("title", "description", "method") if not document.get(key)]
+    reading.problems += [source.problem((), f"a Chaos Toolkit experiment needs {key}:") for key in missing]
+    if missing:
+        return None
+    return Experiment(
+        name=name,
+        title=str(document["title"]),
+        document=document,
+        roles=_roles(document),
+        where=Location(file=file, line=1, column=1),
+    )
+
+
+def _roles(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """The roles that the method's actions name, for the plan to show."""
+    activities = [one for one in document["method"] if isinstance(one, dict) and one.get("type") == "action"]
+    arguments = [(one.get("provider") or {}).get("arguments") or {} for one in activities]
+    return tuple(dict.fromkeys(str(one["role"]) for one in arguments if "role" in one))
+
+
+def _expectations(
+    source: Source, slos: Mapping[str, Slo], phases: tuple[Phase, ...], reading: _Reading
+) -> tuple[Expectation, ...]:
+    found = []
+    for index in range(len(source.tree["expect"])):
+        context = Context(source=source, path=("expect", index), slos=slos, phases=phases, problems=reading.problems)
+        expectation = _expectation(context)
+        if expectation:
+            found.append(expectation)
+    return tuple(found)
+
+
+def _expectation(context: Context) -> Expectation | None:
+    item: dict[str, Any] = context.source.tree["expect"][context.path[-1]]
+    kind = next((key for key in item if key in kinds()), None)
+    if kind is None:
+        first = next(iter(item), "")
+        context.trouble((first,), f"no kind of expectation is named {first!r}", did_you_mean(first, kinds()))
+        return None
+    shape, wrong = shaped(shape_of(kind), context.source, context.path)
+    context.problems.extend(wrong)
+    return shape.resolve(context) if shape else None
