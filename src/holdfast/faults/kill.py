@@ -1,0 +1,36 @@
+"""`kill`: one replica ends at once, without a chance to say goodbye (SIGKILL; a pod deleted with no grace)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from holdfast.model.platform import Driver, Identity
+
+
+class Kill:
+    """Seen to bite when that incarnation no longer exists; gone when its successor is ready."""
+
+    title = "killed"
+
+    def apply(self, driver: Driver, target: Identity) -> None:
+        """End exactly this incarnation."""
+        driver.kill(target)
+
+    def bites(self, driver: Driver, target: Identity) -> bool:
+        """It no longer exists."""
+        return not driver.alive(target)
+
+    def undo(self, driver: Driver, target: Identity) -> None:
+        """Ask the platform to run what should run."""
+        driver.restore(target.role)
+
+    def gone(self, driver: Driver, target: Identity) -> bool:
+        """A replica of the same name runs, is ready, and is another incarnation."""
+        return any(
+            replica.ready and replica.identity.name == target.name and replica.identity != target
+            for replica in driver.replicas(target.role)
+        )
+
+
+FAULT = Kill()
