@@ -1,0 +1,1 @@
+"""A live OpenAI-compatible engine that batches, queues and reports as vLLM does, without a model."""

@@ -1,0 +1,1 @@
+"""The gateway before the engines: keys, balance, failover before the first byte, honest ends after it."""

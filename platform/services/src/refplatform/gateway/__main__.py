@@ -1,0 +1,152 @@
+"""Starts one gateway replica: `python -m refplatform.gateway --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+from zlib import crc32
+
+import orjson
+import structlog
+
+from refplatform import process
+from refplatform.gateway.admin import Admin
+from refplatform.gateway.budget import RetryBudget
+from refplatform.gateway.health import Health
+from refplatform.gateway.keys import Keys, read_keys
+from refplatform.gateway.ledger import Ledger
+from refplatform.gateway.metrics import GatewayMetrics
+from refplatform.gateway.pool import Pool
+from refplatform.gateway.proxy import Proxy
+from refplatform.gateway.upstream import Upstream, open_session
+
+PROG: Final = "refplatform.gateway"
+DRAIN_SECONDS: Final = 10.0
+
+
+def main() -> None:
+    """Read the arguments, bind, serve."""
+    args = _arguments()
+    keys = _keys(args.keys)
+    shared = process.bind(PROG, args.host, args.port, shared=True)
+    private = process.bind(PROG, args.host, args.admin_port)
+    gateway = Gateway(args, keys)
+    process.serve(
+        process.Service(
+            listeners=(
+                process.Listener(app=gateway.proxy, sock=shared),
+                process.Listener(app=gateway.admin, sock=private),
+            ),
+            background=(gateway.health.run, gateway.ledger.run, gateway.keep_client),
+            on_stop=gateway.stop,
+            drain_seconds=DRAIN_SECONDS,
+        )
+    )
+
+
+class Gateway:
+    """One replica put together; the client towards engines is made inside the running loop."""
+
+    def __init__(self, args: argparse.Namespace, keys: Keys) -> None:
+        metrics = GatewayMetrics()
+        self._stopping = False
+        self._upstream: Upstream | None = None
+        self._metrics = metrics
+        self._pool = Pool(
+            args.engines,
+            failover=args.failover == "on",
+            watcher=metrics,
+            offset=crc32(args.name.encode()),  # replicas do not all begin with the first engine
+        )
+        self.ledger = Ledger(args.redis, metrics)
+        self.health = Health(self._pool, stall_seconds=args.stall_seconds, clock=time.monotonic)
+        self.admin = Admin(name=args.name, ready=self._ready, metrics=metrics)
+        log = _logger(args.name)
+        self.proxy = Proxy(
+            pool=self._pool,
+            upstream=self._client,
+            keys=keys,
+            budget=RetryBudget(refilled=time.monotonic()),
+            metrics=metrics,
+            ledger=self.ledger,
+            log=lambda fields: log.info("request", **fields),
+            clock=time.monotonic,
+            rest=Admin(name=args.name, ready=self._ready),
+        )
+
+    def stop(self) -> None:
+        """Say "not ready" from now on."""
+        self._stopping = True
+
+    async def keep_client(self) -> None:
+        """Hold the client towards engines until the replica ends, then close it."""
+        session = open_session()
+        async with session:
+            self._upstream = Upstream(session, self._pool, self._metrics, clock=time.monotonic)
+            await asyncio.Event().wait()
+
+    def _ready(self) -> bool:
+        return not self._stopping and any(engine.ready for engine in self._pool.engines)
+
+    def _client(self) -> Upstream:
+        if self._upstream is None:
+            raise RuntimeError("a request came before the event loop had started the client")
+        return self._upstream
+
+
+def _logger(name: str) -> structlog.typing.FilteringBoundLogger:
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        logger_factory=structlog.BytesLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(gateway=name)
+    return logger
+
+
+def _arguments() -> argparse.Namespace:
+    parser = process.parser(
+        prog=PROG,
+        about="One gateway replica; start several with the same --port to share the address.",
+        example="python -m refplatform.gateway --port 8000 --admin-port 8100 --engines http://127.0.0.1:8001,"
+        "http://127.0.0.1:8002 --keys keys.json --redis redis://127.0.0.1:6379/0 --failover on",
+    )
+    parser.add_argument("--port", type=int, required=True, help="TCP port of the shared address (SO_REUSEPORT)")
+    parser.add_argument("--admin-port", type=int, required=True, help="TCP port of this replica's /metrics and /ready")
+    parser.add_argument("--host", default="127.0.0.1", help="address to answer on (default %(default)s)")
+    parser.add_argument("--engines", type=_urls, required=True, help="engine addresses, comma-separated")
+    parser.add_argument("--keys", type=Path, required=True, help='JSON file {"key": "tenant"}')
+    parser.add_argument("--redis", required=True, help="redis://HOST:PORT/DB of the usage ledger")
+    parser.add_argument("--failover", choices=("on", "off"), default="on", help="off: no probe, ejection or retry")
+    parser.add_argument(
+        "--stall-seconds", type=float, default=5.0, help="silence of an engine that ejects it (default %(default)s)"
+    )
+    parser.add_argument("--name", default="gateway-1", help="this replica's name (default %(default)s)")
+    return parser.parse_args()
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    urls = tuple(dict.fromkeys(url.strip().rstrip("/") for url in text.split(",") if url.strip()))
+    if not urls or not all(urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc for url in urls):
+        raise argparse.ArgumentTypeError("expected comma-separated http:// addresses")
+    return urls
+
+
+def _keys(path: Path) -> Keys:
+    try:
+        return read_keys(path)
+    except orjson.JSONDecodeError as error:
+        process.fail(PROG, f"cannot use the keys {path}: not JSON at line {error.lineno}")
+    except (OSError, ValueError) as error:
+        process.fail(PROG, f"cannot use the keys {path}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""One client's request from its arrival to its end: what the metrics, the ledger and the log line are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """Times are seconds of the gateway's steady clock; `code` is what the client saw, 499 when it saw nothing.
+
+    `started` once the client has got a byte; `cut` when the last bytes it got were part of an event.
+    """
+
+    request_id: str
+    method: str
+    path: str
+    began: float
+    tenant: str = ""
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    streaming: bool = False
+    engine: str = ""
+    attempts: int = 0
+    started: bool = False
+    cut: bool = False
+    first_token: float | None = None
+    tokens: int = 0
+    code: int = 500
+    outcome: str = "failed"
+
+    def end(self, code: int, outcome: str) -> None:
+        """Fix how it ended."""
+        self.code, self.outcome = code, outcome
+
+    def fields(self, now: float) -> dict[str, object]:
+        """The log line; never holds a key."""
+        return {
+            "request_id": self.request_id,
+            "tenant": self.tenant,
+            "engine": self.engine,
+            "path": self.path,
+            "code": self.code,
+            "outcome": self.outcome,
+            "ttft": None if self.first_token is None else round(self.first_token - self.began, 6),
+            "duration": round(now - self.began, 6),
+            "tokens": self.tokens,
+            "attempts": self.attempts,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a try at an engine did not serve the client; `code` and `body` are what to say when no other try is left."""
+
+    result: str
+    code: int
+    message: str
+    body: bytes = b""
+
+
+def wants_stream(body: bytes) -> bool:
+    """Whether a request body asks for a stream; a body that is not JSON does not."""
+    try:
+        raw = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(raw, dict) and raw.get("stream") is True
+
+
+def answer_size(body: bytes) -> int:
+    """Completion tokens that a whole answer reports, 0 when it reports none."""
+    try:
+        raw = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return 0
+    usage = raw.get("usage") if isinstance(raw, dict) else None
+    size = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    return size if isinstance(size, int) else 0

@@ -1,0 +1,127 @@
+"""What each tenant has used, carried to Redis beside the data plane: late when Redis is away, never lost to a retry.
+
+The queue is one pair of sums for each tenant, so an outage of any length holds no more memory than there are keys.
+A batch is written by a script that remembers the batch's name: a write whose answer was lost is not counted twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from refplatform.gateway.metrics import GatewayMetrics
+
+KEY: Final = "usage:{tenant}"
+"""A Redis hash for each tenant with the fields `requests` and `tokens`."""
+
+FLUSH_SECONDS: Final = 0.2
+RETRY_SECONDS: Final = 1.0
+TIMEOUT_SECONDS: Final = 1.0
+LAST_FLUSH_SECONDS: Final = 2.0
+REMEMBER_SECONDS: Final = 86400
+
+SCRIPT: Final = """
+if redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then
+  for i = 2, #KEYS do
+    redis.call('HINCRBY', KEYS[i], 'requests', ARGV[2 * i - 2])
+    redis.call('HINCRBY', KEYS[i], 'tokens', ARGV[2 * i - 1])
+  end
+end
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Sums that go to Redis together, under a name that makes a second write harmless."""
+
+    name: str
+    sums: tuple[tuple[str, int, int], ...]
+
+    @property
+    def requests(self) -> int:
+        """Requests in the batch, over all tenants."""
+        return sum(requests for _, requests, _ in self.sums)
+
+
+class Ledger:
+    """`add` never waits and never fails; `run` writes for ever, and a last time when it is cancelled."""
+
+    def __init__(self, url: str, metrics: GatewayMetrics) -> None:
+        self._url = url
+        self._metrics = metrics
+        self._sums: dict[str, tuple[int, int]] = {}
+        self._batch: Batch | None = None
+        metrics.watch_ledger(lambda: self.pending)
+
+    @property
+    def pending(self) -> int:
+        """Requests that Redis has not confirmed."""
+        waiting = sum(requests for requests, _ in self._sums.values())
+        return waiting + (self._batch.requests if self._batch else 0)
+
+    def add(self, tenant: str, *, tokens: int) -> None:
+        """A request of the tenant has ended, with so many tokens."""
+        requests, total = self._sums.get(tenant, (0, 0))
+        self._sums[tenant] = (requests + 1, total + tokens)
+
+    async def run(self) -> None:
+        """Write what has come every FLUSH_SECONDS; after a failure the same batch again."""
+        redis = await _connect(self._url)
+        try:
+            while True:
+                written = await self._flush(redis)
+                await asyncio.sleep(FLUSH_SECONDS if written else RETRY_SECONDS)
+        finally:
+            await self._last_flush(redis)
+            await redis.aclose()
+
+    async def _last_flush(self, redis: Redis) -> None:
+        try:
+            async with asyncio.timeout(LAST_FLUSH_SECONDS):
+                while self.pending and await self._flush(redis):
+                    pass
+        except TimeoutError:
+            self._metrics.ledger_errors.inc()
+
+    async def _flush(self, redis: Redis) -> bool:
+        from redis.exceptions import RedisError  # noqa: PLC0415 - see _connect
+
+        self._batch = self._batch or self._take()
+        if self._batch is None:
+            return True
+        try:
+            await _write(redis, self._batch)
+        except (RedisError, OSError, TimeoutError):
+            self._metrics.ledger_errors.inc()
+            return False
+        self._metrics.ledger_written.inc(self._batch.requests)
+        self._batch = None
+        return True
+
+    def _take(self) -> Batch | None:
+        if not self._sums:
+            return None
+        sums = tuple((tenant, requests, tokens) for tenant, (requests, tokens) in self._sums.items())
+        self._sums = {}
+        return Batch(name=f"usage-batch:{uuid4().hex}", sums=sums)
+
+
+async def _connect(url: str) -> Redis:
+    # The library takes 0.3 s to import; in a thread, so that the data plane answers before that.
+    await asyncio.to_thread(import_module, "redis.asyncio")
+    from redis.asyncio import Redis  # noqa: PLC0415 - imported above
+
+    return Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS)
+
+
+async def _write(redis: Redis, batch: Batch) -> None:
+    keys = [batch.name, *(KEY.format(tenant=tenant) for tenant, _, _ in batch.sums)]
+    counts = [count for _, requests, tokens in batch.sums for count in (requests, tokens)]
+    await redis.eval(SCRIPT, len(keys), *keys, REMEMBER_SECONDS, *counts)

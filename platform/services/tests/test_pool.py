@@ -1,0 +1,172 @@
+"""Which engine gets a request, who is taken out, and who comes back; times are plain numbers."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refplatform.gateway.budget import RetryBudget
+from refplatform.gateway.pool import Flight, Pool
+
+
+class Seen:
+    def __init__(self):
+        self.ejections = []
+
+    def ready(self, engine):
+        pass
+
+    def ejected(self, engine, reason):
+        self.ejections.append((engine.url, reason))
+
+
+def make(count=3, *, failover=True):
+    seen = Seen()
+    pool = Pool(tuple("abcdefgh"[:count]), failover=failover, watcher=seen)
+    if failover:
+        for engine in pool.engines:
+            pool.probed(engine, 0.0, good=True)
+    return pool, seen
+
+
+def flight(*, streaming=True, sending=False):
+    reasons = []
+    return Flight(streaming=streaming, sending=sending, interrupt=reasons.append), reasons
+
+
+@given(st.integers(1, 8), st.integers(0, 100))
+def test_in_flight_requests_never_differ_by_more_than_one_between_ready_engines(count, requests):
+    pool, _ = make(count)
+    for _ in range(requests):
+        pool.pick().board(flight()[0], 0.0)
+    sizes = [len(engine.flights) for engine in pool.engines]
+    assert sum(sizes) == requests
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_retry_never_gets_an_engine_that_was_tried():
+    pool, _ = make(2)
+    first = pool.pick()
+    second = pool.pick([first])
+    assert second is not first
+    assert pool.pick([first, second]) is None
+
+
+def test_a_retry_does_not_move_the_wheel():
+    pool, _ = make(2)
+    firsts = []
+    for _ in range(4):
+        firsts.append(pool.pick())
+        pool.pick(firsts[-1:])
+    assert [engine.url for engine in firsts] == ["b", "a", "b", "a"]
+
+
+def test_before_its_first_good_probe_an_engine_gets_nothing():
+    pool = Pool(("a",), failover=True, watcher=Seen())
+    assert pool.pick() is None
+    pool.probed(pool.engines[0], 0.0, good=True)
+    assert pool.pick() is pool.engines[0]
+
+
+def test_an_ejected_engine_comes_back_after_two_good_probes_in_a_row():
+    pool, seen = make(1)
+    engine = pool.engines[0]
+    pool.eject(engine, "reset")
+    pool.eject(engine, "reset")  # it is out already
+    assert seen.ejections == [("a", "reset")]
+    for good in (True, False, True):
+        pool.probed(engine, 1.0, good=good)
+    assert not engine.ready
+    pool.probed(engine, 2.0, good=True)
+    assert engine.ready
+
+
+@pytest.mark.parametrize(("refused", "needed"), [(True, 1), (False, 2)])
+def test_a_refused_connection_ejects_at_once_and_a_silent_probe_at_the_second(refused, needed):
+    pool, seen = make(1)
+    for _ in range(needed):
+        assert not seen.ejections
+        pool.probed(pool.engines[0], 1.0, good=False, refused=refused)
+    assert seen.ejections == [("a", "probe")]
+
+
+def test_an_engine_that_owes_bytes_and_gives_none_is_ejected_and_its_flights_end():
+    pool, seen = make(2)
+    engine = pool.engines[0]
+    mine, reasons = flight()
+    engine.board(mine, 10.0)
+    pool.end_stalled(15.0, 5.0)  # exactly the limit: not yet
+    assert engine.ready
+    pool.end_stalled(15.1, 5.0)
+    assert not engine.ready
+    assert reasons == ["stall"]
+    assert seen.ejections == [("a", "stall")]
+
+
+def test_one_byte_for_anyone_is_progress_for_all():
+    pool, _ = make(1)
+    engine = pool.engines[0]
+    engine.board(flight()[0], 0.0)
+    engine.board(flight()[0], 4.0)
+    engine.last_byte = 4.9
+    pool.end_stalled(9.0, 5.0)
+    assert engine.ready
+
+
+def test_an_idle_engine_is_never_stalled_and_owes_only_from_its_first_request():
+    pool, _ = make(1)
+    engine = pool.engines[0]
+    pool.end_stalled(1000.0, 5.0)
+    engine.board(flight()[0], 1000.0)
+    pool.end_stalled(1004.0, 5.0)
+    assert engine.ready
+
+
+def test_a_client_that_does_not_read_is_not_the_engines_fault():
+    pool, _ = make(1)
+    engine = pool.engines[0]
+    engine.board(flight(sending=True)[0], 0.0)
+    pool.end_stalled(100.0, 5.0)
+    assert engine.ready
+
+
+def test_an_answer_that_is_not_streamed_counts_probes_as_progress():
+    pool, _ = make(1)
+    engine = pool.engines[0]
+    engine.board(flight(streaming=False)[0], 0.0)
+    pool.probed(engine, 8.0, good=True)
+    pool.end_stalled(12.0, 5.0)
+    assert engine.ready
+    pool.end_stalled(13.1, 5.0)
+    assert not engine.ready
+
+
+def test_a_gateway_that_was_frozen_itself_blames_nobody():
+    pool, _ = make(2)
+    for engine in pool.engines:
+        engine.board(flight()[0], 0.0)
+    pool.forgive(60.0)
+    pool.end_stalled(60.0, 5.0)
+    assert all(engine.ready for engine in pool.engines)
+
+
+def test_without_failover_the_wheel_turns_over_all_engines_whatever_happens():
+    pool, seen = make(3, failover=False)
+    pool.eject(pool.engines[0], "connect")
+    assert sorted(pool.pick().url for _ in range(6)) == ["a", "a", "b", "b", "c", "c"]
+    assert not seen.ejections
+
+
+@given(st.integers(0, 2000))
+def test_in_a_total_outage_retries_stay_a_fifth_of_the_requests_plus_the_floor(requests):
+    budget = RetryBudget(ratio=0.2, floor=0.0, capacity=10.0, tokens=10.0)
+    granted = 0
+    for _ in range(requests):
+        budget.deposit()
+        granted += budget.withdraw(0.0)
+    assert granted <= 10 + 0.2 * requests + 1e-6
+
+
+def test_the_floor_lets_a_quiet_gateway_retry_again():
+    budget = RetryBudget(ratio=0.2, floor=0.5, capacity=10.0, tokens=0.0)
+    assert not budget.withdraw(1.0)  # 1 s * 0.5/s = half a retry
+    assert budget.withdraw(2.0)

@@ -1,0 +1,66 @@
+"""How the services start and refuse to: help with an example, one clear line, the right exit status."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+MODULES = ["refplatform.engine", "refplatform.gateway", "refplatform.receiver"]
+
+
+def run(module, *args):
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, args)], capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+@pytest.fixture
+def options(tmp_path):
+    """Valid options of each service but for the port; files that exist."""
+    keys, calibration = tmp_path / "keys.json", tmp_path / "calibration.json"
+    keys.write_text('{"sk": "acme"}')
+    calibration.write_text(
+        '{"name": "t", "max_num_seqs": 1, "max_num_batched_tokens": 2, "max_num_queued_reqs": 0, "max_model_len": 2,'
+        ' "kv_cache_tokens": 2, "c0": 1, "c_prefill": 0, "c_seq": 0, "c_kv": 0}'
+    )
+    gateway = ["--admin-port", 0, "--engines", "http://127.0.0.1:1", "--keys", keys, "--redis", "redis://127.0.0.1:1"]
+    return {
+        "refplatform.engine": ["--model", "m", "--calibration", calibration],
+        "refplatform.gateway": gateway,
+        "refplatform.receiver": ["--out", tmp_path / "alerts.ndjson"],
+    }
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_help_ends_with_an_example_that_runs_this_module(module):
+    done = run(module, "--help")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1].strip().startswith(f"python -m {module} --port")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_taken_port_is_one_line_and_exit_75(module, options):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = run(module, "--port", taken.getsockname()[1], *options[module])
+    assert done.returncode == 75
+    assert "cannot listen on 127.0.0.1" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "change"),
+    [
+        ("refplatform.engine", ["--calibration", "/nonexistent.json"]),
+        ("refplatform.gateway", ["--keys", "/nonexistent.json"]),
+        ("refplatform.gateway", ["--engines", "localhost:1"]),
+        ("refplatform.receiver", ["--out", "/nonexistent/alerts.ndjson"]),
+    ],
+)
+def test_a_file_or_address_that_cannot_be_used_is_named_with_exit_2(module, change, options):
+    done = run(module, "--port", 0, *options[module], *change)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert change[0].strip("-") in done.stderr or change[1] in done.stderr
