@@ -1,0 +1,1 @@
+"""Drivers: what "a platform" means on one machine and, later, on Kubernetes."""
