@@ -2,10 +2,11 @@
 
 HoldfastError                exit 70   never raised itself
 ├── UsageError               exit 2    the command asked for something that does not exist
-│   └── SpecError            exit 2    files are wrong; carries every Problem at once
+│   ├── SpecError            exit 2    files are wrong; carries every Problem at once
+│   └── TargetError          exit 2    a fault's target is absent, ambiguous or not allowed
 ├── InfrastructureError      exit 75   the world is not ready; trying again may help
 │   └── PlatformError        exit 75   the platform did not start, or is not there
-└── TargetError              exit 2    a fault's target is absent, ambiguous or not allowed
+└── FaultStuckError          exit 11   a fault could not be seen gone (holdfast.chaos.strike)
 """
 
 from __future__ import annotations

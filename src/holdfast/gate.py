@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +37,15 @@ class Decision:
 
 
 def decide(gate: str, subject: str, expected: Sequence[str], reports: Sequence[Report]) -> Decision:
-    """PASS only when every expected scenario has a report and all of them are PASS."""
-    done = {report.scenario for report in reports}
-    missing = tuple(name for name in expected if name not in done)
-    states = [report.state for report in reports] + [State.UNKNOWN for _ in missing]
+    """PASS only when every expected scenario, one at least, has a report and all of them are PASS."""
+    done = Counter(report.scenario for report in reports)
+    # Two files may name the same scenario: each must have its own report.
+    missing = tuple((Counter(expected) - done).elements())
+    unproved = [State.UNKNOWN] if missing or not expected else []
     return Decision(
         gate=gate,
         subject=subject,
-        state=worst(states),
+        state=worst([*(report.state for report in reports), *unproved]),
         expected=tuple(expected),
         missing=missing,
         reports=tuple(reports),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -11,7 +12,7 @@ from holdfast.errors import Location, Problem, SpecError, UsageError
 from holdfast.expect import kinds, shape_of
 from holdfast.expect.base import Context
 from holdfast.model.scenario import Expectation, Experiment, Phase, Scenario
-from holdfast.slo.sloth import read_slos
+from holdfast.slo.sloth import named_in, read_slos
 from holdfast.spec.profile import read_profile
 from holdfast.spec.shapes import Duration, FieldError, Strict, shaped
 from holdfast.spec.source import did_you_mean, read
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from holdfast.spec.source import Source
 
 _SHORTEST: Final = 1.0
+_NAME: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")
 
 
 def _long_enough(seconds: float) -> float:
@@ -34,8 +36,14 @@ def _long_enough(seconds: float) -> float:
     return seconds
 
 
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise FieldError(f"not a name: {value!r}", "letters, digits, and - _ . after the first; run folders bear it")
+    return value
+
+
 class _Metadata(Strict):
-    name: str
+    name: Annotated[str, AfterValidator(_name)]
     title: str
     labels: dict[str, str] = Field(default_factory=dict)
 
@@ -66,6 +74,8 @@ class _Reading:
     root: Path
     files: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+    """SLOs that a file names, but that cannot be read."""
 
     def text(self, path: Path) -> str | None:
         """The file's text, kept with the scenario; None when there is no such file."""
@@ -116,17 +126,16 @@ def load_scenario(path: Path, root: Path) -> Scenario:
 
 def read_scenario(text: str, file: str, reading: _Reading) -> Scenario:
     """Resolve a scenario's text against the files of `reading.root`. Raises SpecError."""
-    source = read(text, file)
-    shape, wrong = shaped(ScenarioShape, source)
+    source = read(text, file, reading.problems)
+    whole, wrong = shaped(ScenarioShape, source)
     reading.problems += wrong
     slos = _slos(reading)
-    if shape is None:
-        raise SpecError(tuple(reading.problems))
+    shape = whole or _salvaged(source)
     phases = _phases(shape, source, reading)
     load = _profile(reading, shape.load, source)
     experiments = _experiments(shape, source, reading)
-    expect = _expectations(source, slos, phases, reading)
-    if reading.problems or load is None:
+    expect = _expectations(shape, source, slos, phases, reading)
+    if reading.problems or load is None or whole is None:
         raise SpecError(tuple(reading.problems))
     return Scenario(
         name=shape.metadata.name,
@@ -142,6 +151,28 @@ def read_scenario(text: str, file: str, reading: _Reading) -> Scenario:
     )
 
 
+def _salvaged(source: Source) -> ScenarioShape:
+    """What can be read of a scenario with problems, so that whatever else is wrong is found in the same pass."""
+    tree = source.tree if isinstance(source.tree, dict) else {}
+    phases, expect, load = tree.get("phases"), tree.get("expect"), tree.get("load")
+    return ScenarioShape.model_construct(
+        load=load if isinstance(load, str) else None,
+        phases=[_salvaged_phase(one) for one in phases] if isinstance(phases, list) else [],
+        expect=expect if isinstance(expect, list) else [],
+    )
+
+
+def _salvaged_phase(item: object) -> _Phase:
+    found = item if isinstance(item, dict) else {}
+    name, chaos = found.get("name"), found.get("chaos")
+    return _Phase.model_construct(
+        name=name if isinstance(name, str) else "",
+        length=_SHORTEST,
+        judged=found.get("judged") is not False,
+        chaos=chaos if isinstance(chaos, str) else None,
+    )
+
+
 def _slos(reading: _Reading) -> dict[str, Slo]:
     found: dict[str, Slo] = {}
     for path in sorted((reading.root / "slos").glob("*.yaml")):
@@ -152,6 +183,7 @@ def _slos(reading: _Reading) -> dict[str, Slo]:
             reading.problems += error.problems
             continue
         reading.problems += problems
+        reading.broken |= named_in(text, path.name) - {slo.id for slo in slos}
         for slo in slos:
             if slo.id in found:
                 reading.problems.append(
@@ -165,17 +197,19 @@ def _phases(shape: ScenarioShape, source: Source, reading: _Reading) -> tuple[Ph
     phases: list[Phase] = []
     start = 0.0
     for index, one in enumerate(shape.phases):
-        if one.name in {phase.name for phase in phases}:
+        if one.name and one.name in {phase.name for phase in phases}:
             reading.problems.append(source.problem(("phases", index, "name"), f"duplicate phase {one.name!r}"))
         end = start + one.length
         phases.append(Phase(name=one.name, start=start, end=end, judged=one.judged, chaos=one.chaos))
         start = end
-    if not any(phase.judged for phase in phases):
+    if phases and not any(phase.judged for phase in phases):
         reading.problems.append(source.problem(("phases",), "no phase is judged", hint="it would prove nothing"))
     return tuple(phases)
 
 
-def _profile(reading: _Reading, name: str, source: Source) -> LoadProfile | None:
+def _profile(reading: _Reading, name: str | None, source: Source) -> LoadProfile | None:
+    if name is None:
+        return None
     path = reading.root / "loadtests" / f"{name}.conf"
     text = reading.text(path)
     if text is None:
@@ -213,7 +247,7 @@ def _absent(source: Source, path: TreePath, file: str, name: str, known: list[st
 
 def _experiment(name: str, text: str, file: str, reading: _Reading) -> Experiment | None:
     try:
-        source = read(text, file)
+        source = read(text, file, reading.problems)
     except SpecError as error:
         reading.problems += error.problems
         return None
@@ -239,15 +273,21 @@ def _roles(document: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _expectations(
-    source: Source, slos: Mapping[str, Slo], phases: tuple[Phase, ...], reading: _Reading
+    shape: ScenarioShape, source: Source, slos: Mapping[str, Slo], phases: tuple[Phase, ...], reading: _Reading
 ) -> tuple[Expectation, ...]:
-    found = []
-    for index in range(len(source.tree["expect"])):
-        context = Context(source=source, path=("expect", index), slos=slos, phases=phases, problems=reading.problems)
-        expectation = _expectation(context)
-        if expectation:
-            found.append(expectation)
-    return tuple(found)
+    contexts = [
+        Context(
+            source=source,
+            path=("expect", index),
+            slos=slos,
+            phases=phases,
+            problems=reading.problems,
+            broken=frozenset(reading.broken),
+        )
+        for index, item in enumerate(shape.expect if phases else ())
+        if isinstance(item, dict)
+    ]
+    return tuple(found for found in map(_expectation, contexts) if found)
 
 
 def _expectation(context: Context) -> Expectation | None:
@@ -255,7 +295,8 @@ def _expectation(context: Context) -> Expectation | None:
     kind = next((key for key in item if key in kinds()), None)
     if kind is None:
         first = next(iter(item), "")
-        context.trouble((first,), f"no kind of expectation is named {first!r}", did_you_mean(first, kinds()))
+        what, hint = f"no kind of expectation is named {first!r}", did_you_mean(first, kinds())
+        context.problems.append(context.source.problem((*context.path, first), what, hint=hint, key=True))
         return None
     shape, wrong = shaped(shape_of(kind), context.source, context.path)
     context.problems.extend(wrong)

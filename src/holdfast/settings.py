@@ -27,9 +27,12 @@ def read(root: Path) -> Settings:
     if not path.exists():
         return Settings()
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("holdfast", {})
-    except tomllib.TOMLDecodeError as error:
+        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
+    table = tools.get("holdfast", {}) if isinstance(tools, dict) else {}
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: [tool.holdfast] must be a table")
     known = {one.name for one in fields(Settings)}
     for key, value in table.items():
         if key not in known:

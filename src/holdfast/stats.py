@@ -41,6 +41,8 @@ def most_bad_that_passes(total: int, limit: float, alpha: float = ALPHA) -> int:
     """
     if total <= 0:
         return -1
+    if limit >= 1:
+        return total
     from scipy.stats import binom  # noqa: PLC0415
 
     candidate = int(binom.ppf(alpha, total, limit))

@@ -5,6 +5,7 @@ It belongs to the platform, not to a run: a killed harness leaves it behind, and
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -64,10 +65,12 @@ class Ledger:
             wall=self.clock.wall(),
             detail=detail,
         )
-        line = json.dumps(asdict(entry)) + "\n"
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        line = json.dumps(asdict(entry)).encode() + b"\n"
+        handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(handle, line.encode())
+            line = b"\n" * _torn(handle) + line
+            if os.write(handle, line) != len(line):
+                raise OSError(errno.ENOSPC, "the ledger took only part of a line", str(self.path))
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -77,7 +80,7 @@ class Ledger:
         """Every whole line, in order; a torn last line is passed over: its step never happened."""
         if not self.path.exists():
             return
-        for line in self.path.read_text(encoding="utf-8").splitlines():
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 yield Entry(**json.loads(line))
             except (ValueError, TypeError):
@@ -87,3 +90,9 @@ class Ledger:
         """The last step of each fault that may still be there, newest first: undo goes last in, first out."""
         last = {entry.id: entry for entry in self.entries() if run in (None, entry.run)}
         return tuple(entry for entry in reversed(last.values()) if entry.step not in OVER)
+
+
+def _torn(handle: int) -> bool:
+    """Whether the last line was cut short: what follows must not be glued to it and lost."""
+    size = os.fstat(handle).st_size
+    return size > 0 and os.pread(handle, 1, size - 1) != b"\n"

@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from holdfast import faults
-from holdfast.errors import HoldfastError, TargetError
+from holdfast.errors import ExitCode, HoldfastError, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,8 @@ _NOBODY: Final = "-"
 
 class FaultStuckError(HoldfastError):
     """A fault could not be seen gone in time: it may still be there."""
+
+    exit_code = ExitCode.NOT_RESTORED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

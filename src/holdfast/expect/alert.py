@@ -62,7 +62,9 @@ class AlertFires(Expectation):
         mine = [event for event in timeline.alerts if event.name == self.alert and event.t >= applied]
         fired = next((event for event in mine if event.status == "firing"), None)
         clears = [event for event in mine if event.status == "resolved"]
-        cleared = clears[-1].t - gone if fired and clears and gone is not None else None
+        # One that fires again after it cleared has not cleared.
+        over = bool(clears) and mine[-1].status == "resolved"
+        cleared = clears[-1].t - gone if fired and over and gone is not None else None
         answers = [self._fires(fired, applied), self._right_severity(fired)]
         if fired:
             answers.append(self._clears(cleared, gone, timeline.scenario.length))

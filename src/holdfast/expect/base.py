@@ -36,6 +36,8 @@ class Context:
     slos: Mapping[str, Slo]
     phases: tuple[Phase, ...]
     problems: list[Problem]
+    broken: frozenset[str] = frozenset()
+    """SLOs that are there but cannot be read; their own problems are told already."""
 
     @property
     def where(self) -> Location:
@@ -45,8 +47,10 @@ class Context:
     def slo(self, key: str, name: str) -> Slo | None:
         """The SLO of that name, witnessed by clients; or None with the problem noted."""
         slo = self.slos.get(name)
+        if slo is None and name in self.broken:
+            return None
         if slo is None:
-            self.trouble((key,), f"no SLO named {name!r} in slos/", did_you_mean(name, self.slos))
+            self.trouble((key,), f"no SLO named {name!r} in slos/", did_you_mean(name, {*self.slos, *self.broken}))
         elif slo.sli is None:
             self.trouble(
                 (key,),
@@ -121,14 +125,19 @@ def requests_of(timeline: Timeline, names: Iterable[str]) -> pd.DataFrame:
 
 def _member(due: pd.Series[float], phases: Iterable[Phase]) -> pd.Series[bool]:
     within = [(due >= phase.start) & (due < phase.end) for phase in phases]
-    return reduce(or_, within, due.isna())
+    return reduce(or_, within, due < -math.inf)
 
 
 def _under_way(requests: pd.DataFrame, phase: Phase, struck: float) -> pd.Series[bool]:
-    """Due before the phase, not ended when the fault struck, and moving until then."""
-    ended = requests["done"].fillna(math.inf)
-    last_sign = requests["last"].where(requests["last"] < struck).fillna(requests["due"])
-    return (requests["due"] < phase.start) & (ended >= struck) & (last_sign >= struck - PROGRESS)
+    """Due before the phase, not ended when the fault struck, and moving until then.
+
+    Tokens on both sides of the strike with no long gap anywhere were moving too, though `last` is only known after it.
+    """
+    first, last, ended = requests["first"], requests["last"], requests["done"].fillna(math.inf)
+    streaming = (first < struck) & (last >= struck) & (requests["max_gap"] <= PROGRESS)
+    last_sign = last.where(last < struck).fillna(requests["due"])
+    moving = streaming | (last_sign >= struck - PROGRESS)
+    return (requests["due"] < phase.start) & (ended >= struck) & moving
 
 
 def fault_time(timeline: Timeline, step: str) -> float | None:

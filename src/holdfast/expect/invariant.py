@@ -35,7 +35,8 @@ class Shape(ExpectationShape):
 def answers_complete(requests: pd.DataFrame) -> tuple[str, pd.Series[bool], pd.Series[bool]]:
     """Every answer that ended well holds as many tokens as were asked for: no clean-looking truncation."""
     answered = requests["outcome"] == "ok"
-    return "a good answer has every token asked for", answered, requests["tokens"] < requests["asked_tokens"]
+    whole = requests["tokens"] >= requests["asked_tokens"]  # false where a count is missing
+    return "a good answer has every token asked for", answered, ~whole
 
 
 INVARIANTS: Final[dict[str, Callable[[pd.DataFrame], tuple[str, pd.Series[bool], pd.Series[bool]]]]] = {

@@ -32,8 +32,10 @@ class Shape(ExpectationShape):
     def resolve(self, context: Context) -> SloHolds | None:
         """Look up the SLO and the phases."""
         slo, during = context.slo("slo", self.slo), context.phase_names("during", self.during)
-        if self.objective is not None and self.objective >= 1:
+        if self.objective is not None and round(1 - self.objective, 12) <= 0:
             context.trouble(("objective",), "an objective of 100% can never be proved", "choose 99.9% or less")
+        if self.objective == 0:
+            context.trouble(("objective",), "an objective of 0% is always kept", "it would prove nothing")
         if slo is None:
             return None
         return SloHolds(slo=slo, during=during, objective=self.objective or slo.objective, where=context.where)
@@ -75,7 +77,7 @@ class SloHolds(Expectation):
             more=stats.events_to_pass(bad, n, self.limit),
             other=_second_witness(timeline, self.slo, self.during),
         )
-        state = _state(evidence.low or 0.0, evidence.high if evidence.high is not None else 1.0, self.limit)
+        state = _state(evidence.low or 0.0, evidence.high or 0.0, self.limit) if n else State.UNKNOWN
         return Verdict(
             id=self.id,
             kind=self.kind,

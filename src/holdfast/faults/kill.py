@@ -26,9 +26,9 @@ class Kill:
         driver.restore(target.role)
 
     def gone(self, driver: Driver, target: Identity) -> bool:
-        """A replica of the same name runs, is ready, and is another incarnation."""
+        """A replica of the same name is ready: a successor, or the very same one where it was never killed."""
         return any(
-            replica.ready and replica.identity.name == target.name and replica.identity != target
+            replica.ready and replica.identity.name == target.name and driver.alive(replica.identity)
             for replica in driver.replicas(target.role)
         )
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from holdfast import units
 from holdfast.model.slo import AlertPolicy, ClientSli, Slo
-from holdfast.spec.shapes import Strict, FieldError, shaped
+from holdfast.spec.shapes import FieldError, Strict, shaped
 from holdfast.spec.source import did_you_mean, read_all
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def _version(value: str) -> str:
 
 
 def _objective(value: float) -> float:
-    if not 0 < value < 100:  # noqa: PLR2004
+    # The objective is kept to twelve decimals of one; what rounds to 100 % leaves no budget either.
+    if not (0 < value < 100 and round(value / 100, 12) < 1):  # noqa: PLR2004
         hint = "100 leaves no error budget and can never be proved; did you mean 99.9?"
         raise FieldError(f"objective must lie between 0 and 100, got {value:g}", hint)
     return value
@@ -86,7 +87,7 @@ class _Alerting(Strict):
 class _Slo(Strict):
     name: Name
     description: str = ""
-    objective: Annotated[float | int, AfterValidator(_objective)]
+    objective: Annotated[float, AfterValidator(_objective)]
     labels: dict[str, str] = Field(default_factory=dict)
     sli: _Sli
     alerting: _Alerting
@@ -103,13 +104,21 @@ def read_slos(text: str, file: str) -> tuple[list[Slo], list[Problem]]:
     """Every SLO of one file, and every problem with it. Raises SpecError when it is not YAML."""
     slos: list[Slo] = []
     problems: list[Problem] = []
-    for source in read_all(text, file):
+    for source in read_all(text, file, problems):
         shape, wrong = shaped(_File, source)
         problems += wrong
         if shape is not None:
             problems += _file_problems(shape, source)
             slos += [_slo(shape, index, source) for index in range(len(shape.slos))]
     return slos, problems
+
+
+def named_in(text: str, file: str) -> set[str]:
+    """The ids of all SLOs that a file names, readable or not. Raises SpecError when it is not YAML."""
+    trees = [one.tree for one in read_all(text, file, []) if isinstance(one.tree, dict)]
+    listed = [(tree.get("service"), tree.get("slos")) for tree in trees]
+    items = [(service, slo) for service, slos in listed if isinstance(slos, list) for slo in slos]
+    return {f"{service}/{slo.get('name')}" for service, slo in items if isinstance(slo, dict)}
 
 
 def _file_problems(shape: _File, source: Source) -> list[Problem]:

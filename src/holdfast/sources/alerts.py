@@ -12,10 +12,10 @@ def notifications(path: str, since: float, until: float) -> list[str]:
     Raises OSError when the file cannot be read: the receiver never ran.
     """
     kept = []
-    for line in Path(path).read_text(encoding="utf-8").splitlines():
+    for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            wall = json.loads(line)["wall"]
-        except (ValueError, KeyError):
+            wall = float(json.loads(line)["wall"])
+        except (ValueError, KeyError, TypeError):
             continue
         if since <= wall <= until:
             kept.append(line)

@@ -29,7 +29,7 @@ class FieldError(ValueError):
 class Strict(BaseModel):
     """Base of every shape: no coercion, no unknown keys, no change afterwards."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
 Shape = TypeVar("Shape", bound=Strict)
@@ -58,11 +58,14 @@ _PLAIN: Final = {
     "extra_forbidden": "unknown key {name!r}",
     "string_type": "expected text, got {input}",
     "int_type": "expected a whole number, got {input}",
+    "float_type": "expected a number, got {input}",
     "bool_type": "expected true or false, got {input}",
     "list_type": "expected a list, got {input}",
     "tuple_type": "expected a list, got {input}",
     "dict_type": "expected a mapping, got {input}",
     "model_type": "expected a mapping, got {input}",
+    "literal_error": "expected {expected}, got {input}",
+    "too_short": "expected at least one item",
 }
 
 
@@ -94,9 +97,11 @@ def _problem(shape: type[Strict], source: Source, path: Path, detail: Any) -> Pr
     kind, name = detail["type"], (loc[-1] if loc else "")
     text = _PLAIN.get(kind, "{message}")
     message = str(detail["msg"]).removeprefix("Value error, ")
-    what = text.format(name=name, input=_shown(detail["input"]), message=message)
+    context = detail.get("ctx", {})
+    expected = context.get("expected", "")
+    what = text.format(name=name, input=_shown(detail["input"]), message=message, expected=expected)
     unknown = kind == "extra_forbidden"
-    cause = detail.get("ctx", {}).get("error")
+    cause = context.get("error")
     hint = did_you_mean(str(name), _keys(shape, loc[:-1])) if unknown else getattr(cause, "hint", "")
     place = path + (loc[:-1] if kind == "missing" else loc)
     return source.problem(place, what, hint=hint, key=unknown)
@@ -106,11 +111,10 @@ def _keys(shape: type[Strict], loc: Path) -> list[str]:
     """The keys a shape knows at a place inside it."""
     current: Any = shape
     for step in loc:
-        if isinstance(step, str) and isinstance(current, type) and issubclass(current, BaseModel):
-            current = _model_in(_field(current, step))
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return [known.alias or name for name, known in current.model_fields.items()]
-    return []
+        # A step that is no field is an index, or a key of dict[str, Model]: the model inside stays the same.
+        if current and isinstance(step, str) and (inner := _field(current, step)) is not None:
+            current = _model_in(inner)
+    return [known.alias or name for name, known in current.model_fields.items()] if current else []
 
 
 def _field(model: type[BaseModel], key: str) -> Any:

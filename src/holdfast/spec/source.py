@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 Path: TypeAlias = tuple[str | int, ...]
 
-_INTEGER: Final = re.compile(r"[-+]?\d+")
-_NUMBER: Final = re.compile(r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?")
+_INTEGER: Final = re.compile(r"[-+]?\d{1,18}", re.ASCII)
+_NUMBER: Final = re.compile(r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?", re.ASCII)
 _CONSTANTS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
 _MOST_NODES: Final = 200_000
 _DEEPEST: Final = 60
+_TOO_MUCH: Final = "too large or too deep (do aliases repeat?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +73,32 @@ class Source:
         return Problem(where=where, what=what, source=line, width=width, hint=hint)
 
 
-def read(text: str, file: str) -> Source:
-    """Read exactly one YAML document. Raises SpecError for syntax, duplicate keys, and more or fewer documents."""
-    documents = read_all(text, file)
+def read(text: str, file: str, problems: list[Problem] | None = None) -> Source:
+    """Read exactly one YAML document. Raises SpecError for syntax, duplicate keys, and more or fewer documents.
+
+    Where `problems` is given, duplicate keys are added to it instead, so that the rest can be looked at too.
+    """
+    documents = read_all(text, file, problems)
     if len(documents) == 1:
         return documents[0]
     what = "the file is empty" if not documents else f"expected one YAML document, found {len(documents)}"
     raise SpecError((Problem(where=Location(file=file, line=1, column=1), what=what),))
 
 
-def read_all(text: str, file: str) -> list[Source]:
-    """Read every YAML document of a text. Raises SpecError with all problems found."""
+def read_all(text: str, file: str, problems: list[Problem] | None = None) -> list[Source]:
+    """Read every YAML document of a text. Raises SpecError with all problems found; `problems` as in `read`."""
     try:
         nodes = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
     except yaml.YAMLError as error:
         raise SpecError((_syntax(text, file, error),)) from error
+    except RecursionError:
+        raise SpecError((Source(file, text).problem((), _TOO_MUCH),)) from None
     sources = [_source(node, text, file) for node in nodes]
-    problems = [problem for source in sources for problem in source.problems]
-    if problems:
-        raise SpecError(tuple(problems))
+    found = [problem for source in sources for problem in source.problems]
+    if found and problems is None:
+        raise SpecError(tuple(found))
+    if problems is not None:
+        problems += found
     return sources
 
 
@@ -120,7 +128,7 @@ def _source(node: yaml.Node, text: str, file: str) -> Source:
 def _plain(source: Source, node: yaml.Node, path: Path, budget: Iterator[int]) -> Any:
     source.values[path] = _width(node)
     if next(budget, None) is None or len(path) > _DEEPEST:
-        source.problems = source.problems or [source.problem(path, "too large or too deep (do aliases repeat?)")]
+        source.problems = source.problems or [source.problem(path, _TOO_MUCH)]
         return None
     if isinstance(node, yaml.MappingNode):
         return _mapping(source, node, path, budget)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from holdfast.clock import Clock
@@ -82,18 +83,28 @@ class Recorder:
             os.close(handle)
 
 
+def kept_name(name: str) -> str:
+    """Where a spec file is kept below SPECS: its own name, made relative and without a way out."""
+    return name.lstrip("/").replace("..", "_")
+
+
 def keep_specs(folder: Path, scenario: Scenario) -> dict[str, str]:
     """Copy every file the scenario was made from; their SHA-256 digests by name."""
     for name, text in scenario.files.items():
-        write_whole(folder / SPECS / name.lstrip("/").replace("..", "_"), text)
+        write_whole(folder / SPECS / kept_name(name), text)
     return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in scenario.files.items()}
 
 
 def seal(folder: Path) -> dict[str, str]:
     """Write the digest of every recorded file: from here on the record is not changed."""
     digests = {name: digest(folder / name) for name in recorded(folder)}
-    write_json(folder / SEAL, {"schema": "holdfast/seal/v1", "sha256": digests})
+    write_whole(folder / SEAL, seal_text(digests))
     return digests
+
+
+def seal_text(digests: Mapping[str, str]) -> str:
+    """What the seal of these files says, to the byte: there is one way to write it, so a touched seal shows."""
+    return json.dumps({"schema": "holdfast/seal/v1", "sha256": digests}, indent=2) + "\n"
 
 
 def recorded(folder: Path) -> list[str]:

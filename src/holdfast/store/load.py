@@ -30,8 +30,9 @@ def parse_lines(text: str) -> tuple[LoadRecord, bool]:
     lines, torn = [], False
     for line in text.splitlines():
         try:
-            lines.append(json.loads(line))
-        except ValueError:
+            found = json.loads(line)
+            lines.append({**found, "kind": found["kind"]})
+        except (ValueError, TypeError, KeyError):
             torn = True
     start: dict[str, Any] = next((line for line in lines if line["kind"] == "start"), {})
     end = next((line for line in lines if line["kind"] == "end"), None)
@@ -50,6 +51,9 @@ def table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - 0.4 s of import that `--help` need not pay
 
     frame = pd.DataFrame.from_records(rows, columns=list(columns)) if rows else pd.DataFrame(columns=list(columns))
+    for name in set(_TEXT) & set(columns):
+        # A server's JSON may hold half a surrogate pair, which no file of text can.
+        frame[name] = [str(text).encode("utf-8", "replace").decode() for text in frame[name]]
     kinds = {name: object if name in _TEXT else float for name in columns}
     frame = frame.astype(kinds)
     return frame.sort_values(columns[0], ignore_index=True)
@@ -60,7 +64,7 @@ def to_parquet(folder: Path) -> bool:
     path = folder / LINES
     if not path.exists():
         return False
-    record, torn = parse_lines(path.read_text(encoding="utf-8"))
+    record, torn = parse_lines(path.read_text(encoding="utf-8", errors="replace"))
     record.requests.to_parquet(folder / REQUESTS, index=False, compression="zstd")
     record.beats.to_parquet(folder / BEATS, index=False, compression="zstd")
     summary = {"planned": record.planned, "ended": record.ended, "dropped": record.dropped, "torn": torn}
@@ -70,21 +74,29 @@ def to_parquet(folder: Path) -> bool:
 
 
 def read_load(folder: Path) -> tuple[LoadRecord, list[str]]:
-    """The load record of a run folder, and what is damaged about it. Never raises for a missing or torn file."""
+    """The load record of a run folder, and what is damaged about it. Never raises for a missing or broken file."""
+    try:
+        return _read_load(folder)
+    except Exception as error:  # noqa: BLE001 - pyarrow, pandas and json raise families of their own; all mean damage
+        record, _ = parse_lines("")
+        return record, [f"the load record cannot be read: {type(error).__name__}"]
+
+
+def _read_load(folder: Path) -> tuple[LoadRecord, list[str]]:
     import pandas as pd  # noqa: PLC0415
 
     if (folder / SUMMARY).exists() and (folder / REQUESTS).exists():
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         record = LoadRecord(
-            planned=summary["planned"],
+            planned=int(summary["planned"]),
             requests=pd.read_parquet(folder / REQUESTS),
             beats=pd.read_parquet(folder / BEATS),
-            ended=summary["ended"],
-            dropped=summary["dropped"],
+            ended=summary["ended"] is True,
+            dropped=int(summary["dropped"]),
         )
-        return record, [f"{LINES}: last line cut short"] if summary["torn"] else []
+        return record, [] if summary["torn"] is False else [f"{LINES}: last line cut short"]
     if (folder / LINES).exists():
-        record, torn = parse_lines((folder / LINES).read_text(encoding="utf-8"))
+        record, torn = parse_lines((folder / LINES).read_text(encoding="utf-8", errors="replace"))
         return record, [f"{LINES}: never turned into {REQUESTS}"] + ([f"{LINES}: last line cut short"] if torn else [])
     record, _ = parse_lines("")
     return record, [f"{REQUESTS}: missing"]

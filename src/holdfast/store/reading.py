@@ -5,48 +5,71 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from holdfast.clock import Anchor
 from holdfast.errors import UsageError
 from holdfast.model.timeline import AlertEvent, Counted, Event, Metrics, Series, Timeline
 from holdfast.project import load_scenario
 from holdfast.store import folder as names
-from holdfast.store.load import read_load
+from holdfast.store.load import BEATS, REQUESTS, SUMMARY, parse_lines, read_load
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from holdfast.model.timeline import LoadRecord
+
+Line = TypeVar("Line")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What the run wrote about itself first. Raises UsageError when this is no run folder."""
     path = folder / names.MANIFEST
+    hint = "runs/latest is the newest one"
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{folder} is not a run folder: {error}", hint="runs/latest is the newest one") from error
+        raise UsageError(f"{folder} is not a run folder: {error}", hint=hint) from error
+    if not isinstance(manifest, dict):
+        raise UsageError(f"{folder} is not a run folder: {path.name} holds no mapping", hint=hint)
     return manifest
 
 
 def read_timeline(folder: Path) -> Timeline:
     """The whole record of a run. Raises UsageError when the folder is no run, SpecError when its specs are broken."""
-    manifest = read_manifest(folder)
+    scenario_file, anchor = _origin(folder)
+    seals = broken_seals(folder)
     specs = folder / names.SPECS
-    scenario = load_scenario(specs / manifest["scenario_file"], specs)
-    anchor = Anchor(monotonic=manifest["zero"]["monotonic"], wall=manifest["zero"]["wall"])
-    events, torn = _lines(folder / names.EVENTS)
-    alerts, torn_alerts = _lines(folder / names.ALERTS)
-    load, damaged_load = read_load(folder)
+    scenario = load_scenario(specs / names.kept_name(scenario_file), specs)
+    events, torn = _lines(folder / names.EVENTS, _event)
+    alerts, torn_alerts = _lines(folder / names.ALERTS, lambda line: _alert(line, anchor))
+    load, damaged_load = _sound_load(folder, seals)
     return Timeline(
         run=folder.name,
         scenario=scenario,
         anchor=anchor,
-        events=tuple(_event(line) for line in events),
+        events=tuple(events),
         load=load,
         metrics=read_metrics(folder / names.METRICS),
-        alerts=tuple(_alert(line, anchor) for line in alerts),
-        damaged=(*torn, *torn_alerts, *damaged_load, *broken_seals(folder)),
+        alerts=tuple(alerts),
+        damaged=(*torn, *torn_alerts, *damaged_load, *seals),
     )
+
+
+def _origin(folder: Path) -> tuple[str, Anchor]:
+    """The scenario's file below SPECS, and time zero."""
+    manifest = read_manifest(folder)
+    try:
+        zero = manifest["zero"]
+        return str(manifest["scenario_file"]), Anchor(monotonic=float(zero["monotonic"]), wall=float(zero["wall"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{folder} is not a whole run folder: {names.MANIFEST} is damaged ({error!r})") from error
+
+
+def _sound_load(folder: Path, seals: list[str]) -> tuple[LoadRecord, list[str]]:
+    """The load record, unless its files were changed: those are no evidence, and binary readers need not meet them."""
+    changed = [one for one in seals if one.startswith((REQUESTS, BEATS, SUMMARY))]
+    return (parse_lines("")[0], changed) if changed else read_load(folder)
 
 
 def broken_seals(folder: Path) -> list[str]:
@@ -54,27 +77,43 @@ def broken_seals(folder: Path) -> list[str]:
     path = folder / names.SEAL
     if not path.exists():
         return [f"{names.SEAL}: missing, so the run did not end by itself"]
-    sealed: Mapping[str, str] = json.loads(path.read_text(encoding="utf-8"))["sha256"]
+    text = path.read_text(encoding="utf-8", errors="replace")
     there = {name: names.digest(folder / name) for name in names.recorded(folder)}
+    if text == names.seal_text(there):
+        return []
+    try:
+        sealed: Mapping[str, str] = dict(json.loads(text)["sha256"])
+    except (ValueError, TypeError, KeyError):
+        return [f"{names.SEAL}: not a seal any more"]
     changed = [f"{name}: changed since the run" for name in sealed if there.get(name, sealed[name]) != sealed[name]]
     missing = [f"{name}: missing" for name in sealed if name not in there]
     added = [f"{name}: not part of the run" for name in there if name not in sealed]
-    return changed + missing + added
+    return changed + missing + added or [f"{names.SEAL}: changed since the run"]
 
 
 def read_metrics(path: Path) -> Metrics:
     """What Prometheus said; with its trouble named when there is no such file."""
     if not path.exists():
         return Metrics(trouble="nothing was taken from Prometheus")
-    found = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return _metrics(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return Metrics(trouble=f"{path.name} cannot be read: {type(error).__name__}")
+
+
+def _metrics(found: Mapping[str, Any]) -> Metrics:
     return Metrics(
         counted=tuple(Counted(**one) for one in found["counted"]),
         series=tuple(
-            Series(name=one["name"], labels=one["labels"], points=tuple((t, value) for t, value in one["points"]))
+            Series(
+                name=one["name"],
+                labels=dict(one["labels"]),
+                points=tuple((float(t), float(value)) for t, value in one["points"]),
+            )
             for one in found["series"]
         ),
-        interval=found["interval"],
-        trouble=found["trouble"],
+        interval=float(found["interval"]),
+        trouble=str(found["trouble"]),
     )
 
 
@@ -83,30 +122,30 @@ def metrics_as_json(metrics: Metrics) -> dict[str, Any]:
     return asdict(metrics)
 
 
-def _lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def _lines(path: Path, read: Callable[[dict[str, Any]], Line]) -> tuple[list[Line], list[str]]:
     if not path.exists():
         return [], [f"{path.name}: missing"]
     found, torn = [], []
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         try:
-            found.append(json.loads(line))
-        except ValueError:
+            found.append(read(json.loads(line)))
+        except (ValueError, TypeError, KeyError, AttributeError):
             torn.append(f"{path.name}: line {number} is cut short")
     return found, torn
 
 
 def _event(line: dict[str, Any]) -> Event:
     data = {key: value for key, value in line.items() if key not in ("t", "kind")}
-    return Event(t=line["t"], kind=line["kind"], data=data)
+    return Event(t=float(line["t"]), kind=str(line["kind"]), data=data)
 
 
 def _alert(line: dict[str, Any], anchor: Anchor) -> AlertEvent:
     return AlertEvent(
-        t=anchor.from_wall(line["wall"]),
-        name=line["name"],
-        status=line["status"],
-        severity=line.get("severity") or "",
-        labels=line.get("labels") or {},
+        t=anchor.from_wall(float(line["wall"])),
+        name=str(line["name"]),
+        status=str(line["status"]),
+        severity=str(line.get("severity") or ""),
+        labels=dict(line.get("labels") or {}),
     )
 
 
