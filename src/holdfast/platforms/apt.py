@@ -231,7 +231,7 @@ def missing_tools(*, path: str, cache: Path, system: System) -> tuple[str, ...]:
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """`fetch [NAME...]` gets what is missing, `unpack PACKAGE --into FOLDER` any package. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m holdfast.platforms.tools", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m holdfast.platforms.apt", description=main.__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("fetch", help="tools of `holdfast doctor`; all required ones without a name").add_argument(
         "names", nargs="*"
@@ -265,3 +265,7 @@ def _unpack_one(package: str, into: Path) -> None:
         fresh = Path(workplace) / "fresh"
         apt.unpack([package], fresh)
         fresh.rename(into)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:], os.environ))

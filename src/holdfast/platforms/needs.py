@@ -147,7 +147,7 @@ def how_to_get(needs: Iterable[Need], system: System) -> str:
     wanted = tuple(needs)
     if system.has_apt:
         return (
-            f"run: python -m holdfast.platforms.tools fetch {' '.join(need.name for need in wanted)}   (no root needed)"
+            f"run: python -m holdfast.platforms.apt fetch {' '.join(need.name for need in wanted)}   (no root needed)"
         )
     if not {"fedora", "rhel", "centos"}.isdisjoint(system.family):
         return f"run: sudo dnf install {' '.join(dict.fromkeys(need.fedora for need in wanted))}"

@@ -99,6 +99,11 @@ class Supervisor:
                 if fault.faultCode != _ALREADY_STARTED:
                     raise
 
+    def stop(self, name: str) -> None:
+        """End one process and keep it down until `start`; returns when it has ended."""
+        with self._ask() as supervisor:
+            supervisor.stopProcess(name, True)
+
     def stop_all(self) -> None:
         """Send every process its stop signal at once; returns before they have ended."""
         with self._ask() as supervisor:

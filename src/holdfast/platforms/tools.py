@@ -1,7 +1,7 @@
 """Where each program that Holdfast runs but does not ship is on this machine, and which version answers there.
 
 Nothing here needs more than the standard library, because set-up runs it before anything is installed:
-`python -m holdfast.platforms.tools fetch` gets what is missing (see `apt`).
+`python -m holdfast.platforms.apt fetch` gets what is missing (see `apt`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -165,9 +164,3 @@ def _row(need: Need, chosen: tuple[Program | None, Program | None], system: Syst
         needed_for=need.for_what,
         get="" if good else how_to_get([need], system),
     )
-
-
-if __name__ == "__main__":
-    from holdfast.platforms.apt import main
-
-    raise SystemExit(main(sys.argv[1:], os.environ))

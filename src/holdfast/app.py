@@ -1,0 +1,386 @@
+"""The composition root: the only place that knows every adapter; it wires a run, a judgement, a platform."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import IO, TYPE_CHECKING, Final
+
+from holdfast import project
+from holdfast.clock import Clock, SystemClock
+from holdfast.errors import InfrastructureError, PlatformError, SpecError, UsageError
+from holdfast.judge import judge
+from holdfast.load.trace import read_trace
+from holdfast.model.load import schedule
+from holdfast.plan import Plan, make_plan
+from holdfast.slo.rules import rule_file
+from holdfast.slo.sloth import read_slos
+from holdfast.store import folder as store
+from holdfast.store.reading import find_run, read_manifest, read_timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from holdfast.chaos.ledger import Entry
+    from holdfast.chaos.strike import Striker
+    from holdfast.clock import Anchor
+    from holdfast.errors import Problem
+    from holdfast.gate import Decision
+    from holdfast.model.load import Arrival, TraceRow
+    from holdfast.model.platform import Driver
+    from holdfast.model.scenario import Experiment, Scenario
+    from holdfast.model.timeline import Timeline
+    from holdfast.model.verdict import Report
+    from holdfast.platforms.readiness import Progress
+    from holdfast.run import Glimpse, Ports, Stop
+
+_SHA: Final = 40
+_LIBRARIES: Final = ("holdfast", "locust", "chaostoolkit-lib", "scipy", "pandas")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """Where a command works: the project, the platform's state folder, the folder of runs."""
+
+    root: Path
+    state: Path
+    runs: Path
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    clock: Clock = field(default_factory=SystemClock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A run that was judged, and where it lies."""
+
+    report: Report
+    timeline: Timeline
+    folder: Path
+
+
+def arrivals(scenario: Scenario, root: Path) -> tuple[Arrival, ...]:
+    """Every request this scenario will offer. Raises SpecError when its trace is absent or broken."""
+    profile = scenario.load
+    rows: tuple[TraceRow, ...] = ()
+    if profile.trace:
+        path = root / profile.trace
+        if not path.is_file():
+            raise UsageError(f"no such trace: {path}", hint=f"see trace = in loadtests/{profile.name}.conf")
+        text = path.read_text(encoding="utf-8")
+        rows = read_trace(text, project.name_in(root, path), start=profile.trace_start)
+    return schedule(profile, seed=scenario.seed, length=scenario.length, trace=rows)
+
+
+def plan(path: Path, place: Workplace) -> Plan:
+    """What running this scenario will cost and can prove; touches nothing."""
+    scenario = project.load_scenario(path, place.root)
+    return make_plan(scenario, [one.due for one in arrivals(scenario, place.root)])
+
+
+def check(paths: Sequence[Path], root: Path) -> tuple[list[Path], list[Problem]]:
+    """The scenarios looked at (all of the project when none is named), and every problem with them, once."""
+    chosen = list(paths) or list(project.scenario_files(root))
+    problems: dict[Problem, None] = {}
+    for path in chosen:
+        try:
+            scenario = project.load_scenario(path, root)
+            problems |= dict.fromkeys(_chaos_problems(scenario))
+        except SpecError as error:
+            problems |= dict.fromkeys(error.problems)
+    return chosen, sorted(problems)
+
+
+def _chaos_problems(scenario: Scenario) -> Iterator[Problem]:
+    from holdfast.chaos.toolkit import complaint
+    from holdfast.errors import Problem
+
+    for experiment in scenario.experiments.values():
+        found = complaint(experiment.document)
+        if found:
+            yield Problem(where=experiment.where, what=f"Chaos Toolkit refuses it: {found}")
+
+
+def generate_rules(root: Path) -> dict[str, str]:
+    """Prometheus rule files by name, one per file in slos/. Raises SpecError."""
+    project.load_slos(root)
+    files = sorted((root / "slos").glob("*.yaml"))
+    return {file.name: rule_file(read_slos(file.read_text(encoding="utf-8"), file.name)[0]) for file in files}
+
+
+def up(
+    place: Workplace,
+    *,
+    profile: str,
+    options: Mapping[str, str],
+    ports: Mapping[str, int],
+    report: Callable[[Progress], None],
+    wait: float = 60,
+) -> Driver:
+    """Bring the embedded platform up, with the rules of this project's SLOs, and mend what an earlier run left."""
+    from holdfast.platforms import lifecycle
+
+    return lifecycle.up(
+        place.state,
+        profile=profile,
+        options=options,
+        ports=ports,
+        rules=generate_rules(place.root),
+        report=report,
+        wait=wait,
+        home=place.root / lifecycle.HOME,
+        environ=place.environ,
+    )
+
+
+def is_up(place: Workplace) -> bool:
+    """Whether a platform is up in this place."""
+    from holdfast.platforms.connect import connect
+
+    try:
+        connect(place.state)
+    except PlatformError:
+        return False
+    return True
+
+
+def run(
+    path: Path,
+    place: Workplace,
+    *,
+    watch: Callable[[Glimpse], None],
+    stop: Stop,
+    subject: str = "",
+    wait: bool = False,
+) -> Outcome:
+    """Play one scenario on the running platform, judge it, write its reports; `wait` for a run that holds the platform.
+
+    Raises SpecError, PlatformError when no platform is ready, InfrastructureError when the record cannot be kept.
+    """
+    from holdfast.platforms.connect import connect
+
+    scenario = project.load_scenario(path, place.root)
+    arrivals(scenario, place.root)
+    driver = connect(place.state)
+    with alone(place.state, wait=wait, stop=stop):
+        folder = _play(scenario, driver, place, watch=watch, stop=stop, subject=subject)
+    return judge_folder(folder, write=True)
+
+
+@contextlib.contextmanager
+def alone(state: Path, *, wait: bool = False, stop: Stop | None = None) -> Iterator[None]:
+    """Hold a platform for one run. Raises InfrastructureError when another run holds it and we shall not wait.
+
+    Waiting looks at `stop` ten times a second, because a lock that blocks would sleep through a signal.
+    """
+    with (state / "run.lock").open("w") as lock:
+        while not _locked(lock):
+            if not wait or (stop and stop.signal):
+                hint = "wait for it, or use another platform with --state"
+                raise InfrastructureError(f"another run is using the platform in {state}", hint=hint)
+            SystemClock().sleep(0.1)
+        yield
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _play(
+    scenario: Scenario,
+    driver: Driver,
+    place: Workplace,
+    *,
+    watch: Callable[[Glimpse], None],
+    stop: Stop,
+    subject: str,
+) -> Path:
+    from holdfast.run import Run, begin
+
+    try:
+        folder = store.new_folder(place.runs, scenario, place.clock)
+        ports = _ports(scenario, driver, place, folder, watch)
+        _sweep(ports)
+        anchor = begin(place.clock)
+        manifest = _manifest(scenario, driver, anchor, subject)
+        store.write_json(folder / store.MANIFEST, {**manifest, "digests": store.keep_specs(folder, scenario)})
+        store.point_latest(place.runs, folder)
+    except OSError as error:
+        raise InfrastructureError(f"no run folder could be made: {error}", hint="is the disk full?") from error
+    recorder = store.Recorder(folder, place.clock, anchor.monotonic)
+    Run(scenario, ports, recorder, anchor, place.clock, stop).play()
+    return folder
+
+
+def _sweep(ports: Ports) -> None:
+    """Take back what a killed run left broken. Raises FaultStuckError when that cannot be done."""
+    for entry in ports.ledger.open_faults():
+        ports.striker.restore(entry, 30)
+
+
+def _ports(
+    scenario: Scenario, driver: Driver, place: Workplace, folder: Path, watch: Callable[[Glimpse], None]
+) -> Ports:
+    from holdfast.chaos.ledger import Ledger
+    from holdfast.chaos.strike import Striker
+    from holdfast.chaos.toolkit import RunningExperiment
+    from holdfast.load import process
+    from holdfast.load.command import command
+    from holdfast.run import Ports
+    from holdfast.sources import alerts, prometheus
+    from holdfast.store.load import LINES
+
+    endpoints = driver.endpoints()
+    ledger = Ledger(driver.ledger(), place.clock)
+
+    def start_load(zero: float, into: Path) -> process.LoadProcess:
+        words = command(
+            scenario.load,
+            locustfile=place.root / "loadtests" / "chat.py",
+            host=endpoints.gateway,
+            records=into / LINES,
+            seed=scenario.seed,
+            length=scenario.length,
+            epoch=zero,
+            python=sys.executable,
+        )
+        environment = {**place.environ, "HOLDFAST_API_KEY": endpoints.api_key}
+        return process.start(words, cwd=place.root, environment=environment, log=into / "load.log")
+
+    def start_chaos(experiment: Experiment) -> RunningExperiment:
+        configuration = {
+            "holdfast_state": str(place.state),
+            "holdfast_run": folder.name,
+            "holdfast_seed": scenario.seed,
+        }
+        return RunningExperiment(experiment.document, configuration).start()
+
+    return Ports(
+        driver=driver,
+        ledger=ledger,
+        striker=Striker(driver=driver, ledger=ledger, clock=place.clock, run=folder.name, seed=scenario.seed),
+        start_load=start_load,
+        start_chaos=start_chaos,
+        take_metrics=lambda anchor: prometheus.connect(endpoints.prometheus).take(scenario, anchor),
+        take_alerts=lambda since, until: alerts.notifications(endpoints.alerts, since, until),
+        watch=watch,
+    )
+
+
+def _manifest(scenario: Scenario, driver: Driver, anchor: Anchor, subject: str) -> dict[str, object]:
+    return {
+        "schema": "holdfast/run/v1",
+        "scenario": scenario.name,
+        "scenario_file": store.kept_name(scenario.where.file),
+        "subject": subject,
+        "seed": scenario.seed,
+        "zero": {"monotonic": anchor.monotonic, "wall": anchor.wall},
+        "platform": {**driver.describe(), "fingerprint": driver.fingerprint()},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        "machine": {"system": platform.platform(), "cores": os.cpu_count(), "processor": platform.machine()},
+    }
+
+
+def judge_folder(folder: Path, *, write: bool = False) -> Outcome:
+    """Judge a run from its folder alone; `write` also writes verdict.json, junit.xml and report.html beside it."""
+    timeline = read_timeline(folder)
+    report = judge(timeline, _provenance(read_manifest(folder)))
+    if write:
+        write_reports(folder, report, timeline)
+    return Outcome(report=report, timeline=timeline, folder=folder)
+
+
+def _provenance(manifest: Mapping[str, object]) -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key in ("subject", "seed", "scenario_file"):
+        flat[key.replace("_", " ")] = str(manifest.get(key, ""))
+    for group in ("platform", "versions", "machine", "digests"):
+        found = manifest.get(group)
+        for name, value in found.items() if isinstance(found, dict) else ():
+            flat[f"{group.rstrip('s')} {name}"] = str(value)
+    return {name: value for name, value in flat.items() if value}
+
+
+def write_reports(folder: Path, report: Report, timeline: Timeline) -> None:
+    """Write verdict.json, junit.xml and report.html beside the record. Raises InfrastructureError when that fails."""
+    from holdfast.report import data, junit, page
+
+    try:
+        store.write_json(folder / "verdict.json", data.to_dict(report))
+        store.write_whole(folder / "junit.xml", junit.junit([report]))
+        store.write_whole(folder / "report.html", page.page(report, timeline))
+    except OSError as error:
+        raise InfrastructureError(f"the report could not be written: {error}", hint="is the disk full?") from error
+
+
+def scenarios_of_gate(name: str, root: Path) -> list[Path]:
+    """Files of every scenario labelled `gate: NAME`. Raises UsageError when there is none: that is never a pass."""
+    labelled = {path: project.load_scenario(path, root).labels.get("gate") for path in project.scenario_files(root)}
+    chosen = [path for path, gate in labelled.items() if gate == name]
+    if not chosen:
+        known = sorted({gate for gate in labelled.values() if gate})
+        raise UsageError(f"no scenario is labelled gate: {name}", hint=f"gates: {', '.join(known) or 'none'}")
+    return chosen
+
+
+def keep_decision(place: Workplace, decision: Decision) -> Path:
+    """Write the gate's decision beside its runs. Raises InfrastructureError when it cannot be kept."""
+    path = place.runs / f"gate-{decision.gate}.json"
+    try:
+        store.write_json(path, decision.to_dict())
+    except OSError as error:
+        raise InfrastructureError(f"the decision could not be written: {error}", hint="is the disk full?") from error
+    return path
+
+
+def subject_of(root: Path) -> str:
+    """The Git commit of the project, with a mark when files differ from it; empty outside a checkout."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+
+    def ask(*words: str) -> str:
+        return subprocess.run(
+            [git, "-C", str(root), *words], capture_output=True, text=True, check=False
+        ).stdout.strip()
+
+    commit = ask("rev-parse", "HEAD")
+    return f"git:{commit}" + ("+changes" if ask("status", "--porcelain") else "") if len(commit) == _SHA else ""
+
+
+def open_faults(place: Workplace) -> tuple[Entry, ...]:
+    """Faults on the platform that were never seen gone. Raises PlatformError when no platform is up."""
+    return _striker(place).ledger.open_faults()
+
+
+def undo_faults(place: Workplace) -> Iterator[Entry]:
+    """Undo them, newest first. Raises FaultStuckError at the first that cannot be seen gone."""
+    striker = _striker(place)
+    for entry in striker.ledger.open_faults():
+        yield striker.restore(entry, 30)
+
+
+def _striker(place: Workplace) -> Striker:
+    from holdfast.chaos.ledger import Ledger
+    from holdfast.chaos.strike import Striker
+    from holdfast.platforms.connect import connect
+
+    driver = connect(place.state)
+    ledger = Ledger(driver.ledger(), place.clock)
+    return Striker(driver=driver, ledger=ledger, clock=place.clock, run="by hand", seed=0)
+
+
+def open_run(text: str, place: Workplace) -> Path:
+    """A run folder from a path or a name. Raises UsageError."""
+    return find_run(text, place.runs)

@@ -1,0 +1,220 @@
+"""Scenarios from the command line: check, schema, plan, run, judge, report, gate."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from holdfast.cli.embedded import bring_up
+from holdfast.cli.options import JSON, PROFILE, RUNS, SET, STATE, pairs, say, workplace
+from holdfast.errors import ExitCode, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from holdfast.app import Workplace
+    from holdfast.gate import Decision
+    from holdfast.model.verdict import Report
+    from holdfast.run import Stop
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@JSON
+def check(paths: tuple[Path, ...], *, as_json: bool) -> int:
+    """Are all files valid? All problems at once.  Example: holdfast check scenarios/quickstart.yaml"""
+    from holdfast import app
+
+    place = workplace()
+    chosen, problems = app.check(paths, place.root)
+    if as_json:
+        click.echo(json.dumps([{"where": str(one.where), "what": one.what, "hint": one.hint} for one in problems]))
+    elif problems:
+        raise SpecError(tuple(problems))
+    else:
+        click.echo(f"{len(chosen)} scenario{'s' if len(chosen) != 1 else ''} and all they name are valid")
+    if not chosen:
+        say("there is nothing to check")
+    return ExitCode.USAGE if problems or not chosen else ExitCode.PASS
+
+
+@click.command()
+def schema() -> int:
+    """JSON Schema of a scenario, for editors.  Example: holdfast schema > scenario.schema.json"""
+    from holdfast.schema import scenario_schema
+
+    click.echo(json.dumps(scenario_schema(), indent=2))
+    return ExitCode.PASS
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@JSON
+def plan(paths: tuple[Path, ...], *, as_json: bool) -> int:
+    """What a run will cost and can prove; touches nothing.  Example: holdfast plan scenarios/quickstart.yaml"""
+    from dataclasses import asdict
+
+    from holdfast import app
+    from holdfast.report.plan import plan_text
+
+    plans = [app.plan(path, workplace()) for path in paths]
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in plans], indent=2, allow_nan=False))
+    for one in plans if not as_json else []:
+        click.echo(plan_text(one))
+    return ExitCode.UNKNOWN if any(one.hopeless for one in plans) else ExitCode.PASS
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@STATE
+@RUNS
+@JSON
+@click.option("--subject", default="", help="Digest of what is being judged.")
+def run(paths: tuple[Path, ...], state: Path | None, runs: Path | None, subject: str, *, as_json: bool) -> int:
+    """Load the running platform, break it, judge it.  Example: holdfast run scenarios/quickstart.yaml"""
+    place = workplace(state, runs)
+    decision, stop = _run_all("run", list(paths), place, subject, as_json=as_json)
+    return _exit_code(decision.state.exit_code, stop)
+
+
+def _run_all(gate: str, paths: list[Path], place: Workplace, subject: str, *, as_json: bool) -> tuple[Decision, Stop]:
+    """Run scenarios one after another; the first that leaves the platform broken, or a signal, ends it."""
+    from holdfast import app, project
+    from holdfast.gate import decide
+    from holdfast.model.verdict import State
+    from holdfast.signals import stoppable
+
+    scenarios = [project.load_scenario(path, place.root) for path in paths]
+    reports: list[Report] = []
+    with stoppable() as stop:
+        for path, scenario in zip(paths, scenarios, strict=True):
+            if stop.signal or any(report.state is State.NOT_RESTORED for report in reports):
+                break
+            with _watcher(scenario.title, scenario.length) as watch:
+                outcome = app.run(path, place, watch=watch, stop=stop, subject=subject)
+            reports.append(outcome.report)
+            if not as_json:
+                _show(outcome.report, outcome.folder)
+    decision = decide(gate, subject, [scenario.name for scenario in scenarios], reports)
+    if as_json:
+        click.echo(json.dumps(decision.to_dict()))
+    return decision, stop
+
+
+def _watcher(title: str, length: float) -> Any:
+    from rich.console import Console
+
+    from holdfast.watch import Watcher
+
+    return Watcher(Console(stderr=True), title, length)
+
+
+def _show(report: Report, folder: Path) -> None:
+    import shutil
+    from dataclasses import replace
+
+    from holdfast.report.terminal import verdict_table
+
+    width = shutil.get_terminal_size((100, 24)).columns
+    placed = replace(report, provenance={**report.provenance, "report": str(folder / "report.html")})
+    click.echo(verdict_table(placed, width, color=sys.stdout.isatty()))
+
+
+@click.command()
+@click.argument("run_folder", metavar="RUN")
+@RUNS
+@JSON
+def judge(run_folder: str, runs: Path | None, *, as_json: bool) -> int:
+    """Judge a run again from its folder alone.  Example: holdfast judge runs/latest"""
+    from holdfast import app
+    from holdfast.report.data import to_dict
+
+    outcome = app.judge_folder(app.open_run(run_folder, workplace(runs=runs)))
+    if as_json:
+        click.echo(json.dumps(to_dict(outcome.report), allow_nan=False))
+    else:
+        _show(outcome.report, outcome.folder)
+    return outcome.report.state.exit_code
+
+
+@click.command()
+@click.argument("run_folders", metavar="RUN...", nargs=-1, required=True)
+@RUNS
+def report(run_folders: tuple[str, ...], runs: Path | None) -> int:
+    """Write verdict.json, junit.xml and report.html again.  Example: holdfast report runs/latest"""
+    from holdfast import app
+
+    place = workplace(runs=runs)
+    for text in run_folders:
+        outcome = app.judge_folder(app.open_run(text, place), write=True)
+        click.echo(f"{outcome.report.state:<12} {outcome.folder / 'report.html'}")
+    return ExitCode.PASS
+
+
+@click.command()
+@click.argument("name")
+@click.option("--subject", default="", help="Digest of what is being judged; the Git commit by default.")
+@click.option("--up", "bring_up", is_flag=True, help="Bring the platform up first and take it down afterwards.")
+@PROFILE
+@STATE
+@RUNS
+@SET
+@JSON
+def gate(
+    name: str,
+    subject: str,
+    profile: str,
+    state: Path | None,
+    runs: Path | None,
+    settings: tuple[str, ...],
+    *,
+    bring_up: bool,
+    as_json: bool,
+) -> int:
+    """Run every scenario labelled `gate: NAME` and decide.  Example: holdfast gate quickstart --up"""
+    from holdfast import app
+
+    place = workplace(state, runs)
+    paths = app.scenarios_of_gate(name, place.root)
+    with _platform(place, profile, pairs(settings)) if bring_up else _as_it_is():
+        decision, stop = _run_all(name, paths, place, subject or app.subject_of(place.root), as_json=as_json)
+    app.keep_decision(place, decision)
+    say(
+        f"gate {name}: {decision.state}" + (f" (no verdict: {', '.join(decision.missing)})" if decision.missing else "")
+    )
+    return _exit_code(decision.state.exit_code, stop)
+
+
+@contextmanager
+def _platform(place: Workplace, profile: str, settings: Mapping[str, str]) -> Iterator[None]:
+    """A platform for as long as it is needed; one that was up before stays up."""
+    from holdfast import app
+    from holdfast.platforms import lifecycle
+
+    was_up = app.is_up(place)
+    bring_up(place, profile, settings, {})
+    try:
+        yield
+    finally:
+        if not was_up:
+            lifecycle.down(place.state)
+
+
+@contextmanager
+def _as_it_is() -> Iterator[None]:
+    yield
+
+
+def _exit_code(report_code: ExitCode, stop: Stop) -> ExitCode:
+    """A signal has its own code, but never hides a platform that was not restored."""
+    from holdfast.signals import exit_code
+
+    if stop.signal is None or report_code is ExitCode.NOT_RESTORED:
+        return report_code
+    return exit_code(stop.signal)

@@ -1,0 +1,280 @@
+"""The one impure loop: plays a scenario's phases against a platform and writes down what happens. It judges nothing.
+
+Whatever ends it (the plan's end, a signal, an error), the load is stopped, every fault is undone and seen gone, and the
+record is sealed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from holdfast.clock import Anchor
+from holdfast.errors import HoldfastError, InfrastructureError
+from holdfast.load.live import Pulse, Tail
+from holdfast.store import folder as store
+from holdfast.store.load import LINES, to_parquet
+from holdfast.store.reading import metrics_as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from holdfast.chaos.ledger import Ledger
+    from holdfast.chaos.strike import Striker
+    from holdfast.clock import Clock
+    from holdfast.load.process import LoadProcess
+    from holdfast.model.platform import Driver
+    from holdfast.model.scenario import Experiment, Phase, Scenario
+    from holdfast.model.timeline import Metrics
+
+TICK: Final = 0.1
+LEAD: Final = 3.0
+"""Seconds from starting the load generator to time zero."""
+_SETTLE: Final = 2.5
+"""Seconds to let the last scrape and the last alert arrive."""
+_CLEAN: Final = 2.0
+"""Seconds of a phase before its fault: two scrapes, so that no count falls between two phases' windows."""
+_RESTORE: Final = 15.0
+_CHAOS_ENDS: Final = 45.0
+
+
+@dataclass(slots=True)
+class Stop:
+    """Set from a signal handler; the loop looks at it every tick."""
+
+    signal: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glimpse:
+    """One look at a run in progress, for a person watching."""
+
+    t: float
+    phase: str
+    left: float
+    total_left: float
+    pulse: Pulse
+    fault: str = ""
+
+
+class RunningChaos(Protocol):
+    """An experiment being played."""
+
+    error: str
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+
+    def abort(self) -> None:
+        """Stop and play the rollbacks."""
+
+    def journal(self) -> Mapping[str, Any]:
+        """The toolkit's journal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything of the outside world that a run touches."""
+
+    driver: Driver
+    ledger: Ledger
+    striker: Striker
+    start_load: Callable[[float, Path], LoadProcess]
+    """(time zero on the monotonic clock, run folder) -> the generator."""
+    start_chaos: Callable[[Experiment], RunningChaos]
+    take_metrics: Callable[[Anchor], Metrics]
+    take_alerts: Callable[[float, float], list[str]]
+    """(since, until) in unix seconds -> receiver lines."""
+    watch: Callable[[Glimpse], None]
+
+
+@dataclass(slots=True)
+class Run:
+    """One scenario being played into one folder."""
+
+    scenario: Scenario
+    ports: Ports
+    record: store.Recorder
+    anchor: Anchor
+    clock: Clock
+    stop: Stop
+    tail: Tail = field(init=False)
+    chaos: dict[str, RunningChaos] = field(default_factory=dict)
+    copied: int = 0
+    fault: str = ""
+
+    def __post_init__(self) -> None:
+        self.tail = Tail(self.record.folder / LINES)
+
+    def play(self) -> None:
+        """Run to the end and seal. What goes wrong on the way is an event, so that the judgement can say so.
+
+        Raises InfrastructureError when the record itself cannot be kept.
+        """
+        try:
+            load = self.ports.start_load(self.anchor.monotonic, self.record.folder)
+            try:
+                self._play(load)
+            finally:
+                load.stop(5)
+                self._put_right()
+            self._close()
+        except OSError as error:
+            raise InfrastructureError(f"the run could not be recorded: {error}", hint="is the disk full?") from error
+
+    def _play(self, load: LoadProcess) -> None:
+        self.record.event("load", step="started", pid=load.process.pid)
+        try:
+            self._wait_for_load(load)
+            for phase in self.scenario.phases:
+                self._phase(phase, load)
+            self._wait(self.scenario.length + self.scenario.load.timeout + 5, load, until=lambda: not load.alive())
+            self.record.event("load", step="ended", code=load.exit_code())
+        except HoldfastError as error:
+            self.record.event("failed", detail=str(error))
+
+    def _wait_for_load(self, load: LoadProcess) -> None:
+        self._wait(LEAD, load, until=lambda: self.tail.started)
+        if self.stop.signal:
+            return
+        if not self.tail.started:
+            said = load.last_words()
+            raise InfrastructureError(f"the load generator did not start:\n{said}", hint=f"see {load.log}")
+        self.record.event("load", step="ready", planned=self.tail.planned)
+        self._wait(0.0, load)
+
+    def _phase(self, phase: Phase, load: LoadProcess) -> None:
+        if self.stop.signal:
+            return
+        self.record.event("phase", name=phase.name, edge="start")
+        if phase.chaos:
+            self._wait(min(phase.start + _CLEAN, phase.end), load)
+            self._strike(phase)
+        self._wait(phase.end, load)
+        if not self.stop.signal:
+            self.record.event("phase", name=phase.name, edge="end")
+
+    def _strike(self, phase: Phase) -> None:
+        if phase.chaos and not self.stop.signal:
+            self.chaos[phase.name] = self.ports.start_chaos(self.scenario.experiments[phase.chaos])
+
+    def _wait(self, end: float, load: LoadProcess, until: Callable[[], bool] = lambda: False) -> None:
+        """Tick until the run's second `end`, or until something else happened, or until somebody says stop."""
+        while self.record.now() < end and not until() and not self.stop.signal:
+            self._tick()
+            if not load.alive() and not self.tail.ended and self.record.now() < self.scenario.length:
+                said = load.last_words()
+                raise InfrastructureError(f"the load generator stopped early:\n{said}", hint=f"see {load.log}")
+            self.clock.sleep(min(TICK, max(0.0, end - self.record.now())))
+        self._tick()
+
+    def _tick(self) -> None:
+        self.tail.look()
+        self._copy_ledger()
+        now = self.record.now()
+        current = next((phase for phase in self.scenario.phases if phase.start <= now < phase.end), None)
+        name = current.name if current else ("starting" if now < 0 else "draining")
+        self.ports.watch(
+            Glimpse(
+                t=now,
+                phase=name,
+                left=current.end - now if current else 0.0,
+                total_left=max(0.0, self.scenario.length - now),
+                pulse=self.tail.pulse(),
+                fault=self.fault,
+            )
+        )
+
+    def _copy_ledger(self) -> None:
+        """Bring what the faults wrote down into the run's own record, at the time they wrote it."""
+        mine = [entry for entry in self.ports.ledger.entries() if entry.run == self.record.folder.name]
+        for entry in mine[self.copied :]:
+            self.record.event(
+                "fault",
+                at=entry.monotonic - self.anchor.monotonic,
+                phase=self._phase_of(entry.monotonic - self.anchor.monotonic),
+                fault=entry.fault,
+                step=entry.step,
+                target=entry.name,
+                unit=entry.unit,
+                id=entry.id,
+                detail=entry.detail,
+            )
+            self.fault = f"{entry.fault} {entry.name}: {entry.step}"
+        self.copied = len(mine)
+
+    def _phase_of(self, t: float) -> str:
+        started = [phase.name for phase in self.scenario.phases if phase.chaos and phase.start <= t]
+        return started[-1] if started else ""
+
+    def _put_right(self) -> None:
+        """Undo whatever is still broken, newest first, and see every role ready."""
+        for chaos in self.chaos.values():
+            if self.stop.signal:
+                chaos.abort()
+            deadline = self.clock.monotonic() + _CHAOS_ENDS
+            while chaos.alive() and self.clock.monotonic() < deadline:
+                self.clock.sleep(TICK)
+        for entry in self.ports.ledger.open_faults(self.record.folder.name):
+            try:
+                self.ports.striker.restore(entry, _RESTORE)
+            except HoldfastError as error:
+                self.record.event("failed", detail=str(error))
+
+    def _close(self) -> None:
+        """Take what the platform knows, and seal."""
+        self._copy_ledger()
+        if self.stop.signal:
+            self.record.event("interrupted", signal=self.stop.signal)
+        not_ready = self._not_ready()
+        self.record.event("restored", ok=not not_ready, detail=", ".join(not_ready))
+        self._collect()
+        for name, chaos in self.chaos.items():
+            self.record.event("chaos", phase=name, status=chaos.journal().get("status", ""), detail=chaos.error)
+            store.write_whole(self.record.folder / f"journal-{name}.json", _as_json(chaos.journal()))
+        self.record.event("end", complete=self.stop.signal is None, wall=self.clock.wall())
+        to_parquet(self.record.folder)
+        store.seal(self.record.folder)
+
+    def _not_ready(self) -> list[str]:
+        deadline = self.clock.monotonic() + (0 if self.stop.signal else 10)
+        while True:
+            missing = self._missing()
+            if not missing or self.clock.monotonic() >= deadline:
+                return missing
+            self.clock.sleep(TICK)
+
+    def _missing(self) -> list[str]:
+        driver = self.ports.driver
+        try:
+            replicas = [one for role in driver.roles() for one in driver.replicas(role)]
+        except HoldfastError as error:
+            return [str(error)]
+        return [one.identity.name for one in replicas if not one.ready]
+
+    def _collect(self) -> None:
+        self.clock.sleep(max(0.0, min(self.scenario.length, self.record.now()) + _SETTLE - self.record.now()))
+        metrics = self.ports.take_metrics(self.anchor)
+        self.record.event("collected", source="prometheus", ok=not metrics.trouble, detail=metrics.trouble)
+        store.write_json(self.record.folder / store.METRICS, metrics_as_json(metrics))
+        try:
+            lines = self.ports.take_alerts(self.anchor.wall - LEAD, self.clock.wall())
+        except OSError as error:
+            self.record.event("collected", source="alerts", ok=False, detail=str(error))
+            return
+        self.record.event("collected", source="alerts", ok=True, detail=f"{len(lines)} notifications")
+        store.write_whole(self.record.folder / store.ALERTS, "".join(f"{line}\n" for line in lines))
+
+
+def _as_json(value: object) -> str:
+    import json  # noqa: PLC0415
+
+    return json.dumps(value, indent=2, default=str) + "\n"
+
+
+def begin(clock: Clock) -> Anchor:
+    """Time zero, a little ahead of now, on both clocks."""
+    monotonic, wall = clock.monotonic(), clock.wall()
+    return Anchor(monotonic=monotonic + LEAD, wall=math.fsum((wall, LEAD)))
