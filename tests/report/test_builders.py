@@ -49,7 +49,21 @@ def test_the_same_arguments_give_the_same_story():
         ({"changes": {"damaged": ("plan.json: changed",)}}, State.UNKNOWN),
         ({"edit": lambda rows: rows.iloc[:0]}, State.UNKNOWN),
     ],
-    ids=str,
+    ids=[
+        "bad in the fault",
+        "slow in recovery",
+        "no alert",
+        "a late alert",
+        "no fault",
+        "a fault never gone",
+        "a late client",
+        "requests dropped",
+        "a dead alert path",
+        "no end",
+        "no metrics",
+        "a changed record",
+        "no request",
+    ],
 )
 def test_one_change_breaks_the_story(changes, state):
     assert state_of(**changes) is state

@@ -1,0 +1,259 @@
+"""May this record be judged? Each check in every situation: fine, broken, empty, missing, not a number."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from holdfast import trust
+from holdfast.expect.slo import SloHolds
+from holdfast.model.timeline import AlertEvent, Counted, Event, LoadRecord, Metrics, Series
+from holdfast.model.verdict import State
+from holdfast.testing import (
+    KILL,
+    a_place,
+    a_scenario,
+    a_timeline,
+    a_ttft_slo,
+    an_slo,
+    fault_steps,
+    some_metrics,
+    some_phases,
+)
+
+PASS, UNKNOWN, NOT_RESTORED = State.PASS, State.UNKNOWN, State.NOT_RESTORED
+GOOD = a_timeline()
+NAN = math.nan
+
+
+def changed(**fields):
+    return replace(GOOD, **fields)
+
+
+def events(keep=lambda event: True, *more):
+    return changed(events=(*(event for event in GOOD.events if keep(event)), *more))
+
+
+def moved(name, edge, t):
+    """One phase edge at another time."""
+    return changed(
+        events=tuple(
+            replace(event, t=t) if event.kind == "phase" and event.data == {"name": name, "edge": edge} else event
+            for event in GOOD.events
+        )
+    )
+
+
+def load(**fields):
+    return changed(load=replace(GOOD.load, **fields))
+
+
+def requests(**columns):
+    return load(requests=GOOD.load.requests.assign(**columns))
+
+
+def metrics(**fields):
+    return changed(metrics=replace(GOOD.metrics, **fields))
+
+
+def scraped(*times):
+    return Series(name="up", labels={}, points=tuple((float(t), 1.0) for t in times))
+
+
+def up(*times):
+    return metrics(series=(scraped(*times),))
+
+
+def also(kind, **data):
+    """The default story, and one more event."""
+    return events(lambda _: True, Event(t=40.0, kind=kind, data=data))
+
+
+def two_faults(**second):
+    return a_timeline(faults=(*fault_steps(), *fault_steps(second, target="engine-3")))
+
+
+def counted(change):
+    return metrics(counted=tuple(change(one) for one in GOOD.metrics.counted))
+
+
+def ended(**data):
+    return events(lambda event: event.kind != "end", Event(t=77.1, kind="end", data=data))
+
+
+def faults(*without, **story):
+    return a_timeline(faults=fault_steps({step: t for step, t in KILL.items() if step not in without}), **story)
+
+
+def restored(**data):
+    return events(lambda event: event.kind != "restored", Event(t=75.6, kind="restored", data=data))
+
+
+def watchdogs(*times):
+    dogs = [AlertEvent(t=float(t), name="Watchdog", status="firing", severity="none") for t in times]
+    return changed(alerts=(*(one for one in GOOD.alerts if one.name != "Watchdog"), *dogs))
+
+
+EMPTY = GOOD.load.requests.iloc[:0]
+DUE_BUT_ONE = GOOD.load.requests["due"].where(GOOD.load.requests["id"] != 5)
+UNJUDGED = tuple(replace(one, judged=False) for one in some_phases())
+NONE_BAD = some_metrics(GOOD.scenario, a_timeline(bad={}).load.requests)
+
+SITUATIONS = [
+    # The run ended by itself and nothing was changed since.
+    (trust.record_whole, "whole", GOOD, PASS),
+    (trust.record_whole, "a file is missing", changed(damaged=("requests.parquet: missing",)), UNKNOWN),
+    (trust.record_whole, "no end", events(lambda event: event.kind != "end"), UNKNOWN),
+    (trust.record_whole, "no event at all", changed(events=()), UNKNOWN),
+    (trust.record_whole, "interrupted", also("interrupted", signal="SIGINT"), UNKNOWN),
+    (trust.record_whole, "something failed", also("failed"), UNKNOWN),
+    # Every phase happened when the plan said.
+    (trust.phases_kept, "on time", GOOD, PASS),
+    (trust.phases_kept, "0.4 s late", moved("fault", "start", 30.4), PASS),
+    (trust.phases_kept, "0.6 s late", moved("fault", "start", 30.6), UNKNOWN),
+    (trust.phases_kept, "0.6 s early", moved("recovery", "end", 74.4), UNKNOWN),
+    (trust.phases_kept, "a time that is no number", moved("fault", "start", NAN), UNKNOWN),
+    (trust.phases_kept, "never happened", events(lambda event: event.kind != "phase"), UNKNOWN),
+    # The planned arrivals were really sent.
+    (trust.load_offered, "all", GOOD, PASS),
+    (trust.load_offered, "9 of 909 short", a_timeline(dropped=9), PASS),  # 0.99 %
+    (trust.load_offered, "10 of 910 short", a_timeline(dropped=10), UNKNOWN),  # 1.1 %
+    (trust.load_offered, "stopped early", load(ended=False), UNKNOWN),
+    (trust.load_offered, "nothing planned", load(planned=0, requests=EMPTY), UNKNOWN),
+    (trust.load_offered, "nothing sent", load(requests=EMPTY), UNKNOWN),
+    (trust.load_offered, "sent is nowhere a number", requests(sent=NAN), UNKNOWN),
+    (trust.load_offered, "a due time is missing", requests(due=DUE_BUT_ONE), UNKNOWN),
+    (trust.load_offered, "more than were planned", load(planned=800), UNKNOWN),
+    # Requests left when they were due. The tightest bound is 300 ms: 30 ms late at most.
+    (trust.load_on_time, "2 ms late", GOOD, PASS),
+    (trust.load_on_time, "100 ms late", a_timeline(lateness=0.1), UNKNOWN),
+    (trust.load_on_time, "the loop lags", load(beats=GOOD.load.beats.assign(lag=0.2)), UNKNOWN),
+    (trust.load_on_time, "no beat", load(beats=GOOD.load.beats.iloc[:0]), UNKNOWN),
+    (trust.load_on_time, "no request", load(requests=EMPTY), UNKNOWN),
+    (trust.load_on_time, "no number", load(beats=GOOD.load.beats.assign(lag=NAN)), UNKNOWN),
+    (trust.load_on_time, "years late", requests(sent=1e9), UNKNOWN),
+    # Every phase with an experiment saw its fault bite.
+    (trust.fault_bit, "it bit", GOOD, PASS),
+    (trust.fault_bit, "nothing was struck", a_timeline(faults=()), UNKNOWN),
+    (trust.fault_bit, "applied, never observed", faults("observed"), UNKNOWN),
+    (trust.fault_bit, "one of two unseen", two_faults(asked=31.0, applied=31.1, unseen=36.0, gone=37.0), UNKNOWN),
+    (trust.fault_bit, "both of two were", two_faults(**KILL), PASS),
+    (trust.fault_bit, "refused", a_timeline(faults=fault_steps({"refused": 31.0}, detail="role not allowed")), UNKNOWN),
+    (trust.fault_bit, "in another phase", a_timeline(faults=fault_steps(phase="recovery")), UNKNOWN),
+    (trust.fault_bit, "none was wanted", a_timeline(scenario=a_scenario(chaos=None)), PASS),
+    # Every fault was seen gone, and every role is ready.
+    (trust.fault_gone, "gone", GOOD, PASS),
+    (trust.fault_gone, "never seen gone", faults("gone"), NOT_RESTORED),
+    (trust.fault_gone, "only asked", faults("applied", "observed", "undone", "gone"), NOT_RESTORED),
+    (trust.fault_gone, "the line that asked is lost", faults("asked", "gone"), NOT_RESTORED),
+    (trust.fault_gone, "refused: nothing to undo", a_timeline(faults=fault_steps({"refused": 31.0})), PASS),
+    (trust.fault_gone, "one of two is still there", two_faults(asked=31.0), NOT_RESTORED),
+    (trust.fault_gone, "a replica is not ready", restored(ok=False, detail="engine-2"), NOT_RESTORED),
+    (trust.fault_gone, "readiness without an answer", restored(), NOT_RESTORED),
+    (trust.fault_gone, "nobody looked", events(lambda event: event.kind != "restored"), UNKNOWN),
+    (trust.fault_gone, "a step without a name", also("fault", id="x"), UNKNOWN),
+    # Prometheus scraped without gaps from baseline to recovery (10 to 75 s), at 1 s: 3.5 s may be missing.
+    (trust.prometheus_watched, "every second", GOOD, PASS),
+    (trust.prometheus_watched, "a gap of 3 s", up(*range(10, 40), *range(42, 76)), PASS),
+    (trust.prometheus_watched, "a gap of 4 s", up(*range(10, 40), *range(43, 76)), UNKNOWN),
+    (trust.prometheus_watched, "late to begin", up(*range(15, 76)), UNKNOWN),
+    (trust.prometheus_watched, "gone before the end", up(*range(10, 70)), UNKNOWN),
+    (trust.prometheus_watched, "one has gaps", metrics(series=(scraped(*range(10, 76)), scraped(10, 75))), UNKNOWN),
+    (trust.prometheus_watched, "a series without a sample", up(), UNKNOWN),
+    (trust.prometheus_watched, "no series", metrics(series=()), UNKNOWN),
+    (trust.prometheus_watched, "no answer", metrics(trouble="connection refused"), UNKNOWN),
+    (trust.prometheus_watched, "an interval that is no number", metrics(interval=NAN), UNKNOWN),
+    (trust.prometheus_watched, "no phase is judged", a_timeline(scenario=a_scenario(phases=UNJUDGED)), UNKNOWN),
+    # Client and Prometheus counted the same. Fault: 240 requests in 20 s; what ended within 1.5 s of an edge, and two
+    # scrapes' share (2 / 20 of the count), may differ.
+    (trust.witnesses_agree, "agree", GOOD, PASS),
+    (trust.witnesses_agree, "2 % more", counted(lambda one: replace(one, total=one.total * 1.02)), PASS),
+    (trust.witnesses_agree, "twice as many", counted(lambda one: replace(one, total=one.total * 2)), UNKNOWN),
+    (trust.witnesses_agree, "half as many", counted(lambda one: replace(one, total=one.total / 2)), UNKNOWN),
+    (trust.witnesses_agree, "bad ones no client saw", counted(lambda one: replace(one, bad=one.bad + 60)), UNKNOWN),
+    (trust.witnesses_agree, "Prometheus saw none of 30 bad", a_timeline(bad={"fault": 30}, metrics=NONE_BAD), UNKNOWN),
+    (trust.witnesses_agree, "no number for the bad ones", counted(lambda one: replace(one, bad=None)), UNKNOWN),
+    (trust.witnesses_agree, "not a number", counted(lambda one: replace(one, total=NAN)), UNKNOWN),
+    (trust.witnesses_agree, "nothing counted", metrics(counted=()), UNKNOWN),
+    # The watchdog alert kept arriving: 20 s may pass without.
+    (trust.alerts_heard, "every 5 s", GOOD, PASS),
+    (trust.alerts_heard, "every 20 s", watchdogs(10, 30, 50, 70), PASS),
+    (trust.alerts_heard, "21 s of silence", watchdogs(10, 30, 51, 70), UNKNOWN),
+    (trust.alerts_heard, "never", watchdogs(), UNKNOWN),
+    (trust.alerts_heard, "nothing was received", changed(alerts=()), UNKNOWN),
+    # The wall clock ran with the monotonic one.
+    (trust.clock_sane, "together", GOOD, PASS),
+    (trust.clock_sane, "0.4 s apart", ended(wall=GOOD.anchor.to_wall(77.5)), PASS),
+    (trust.clock_sane, "0.6 s apart", ended(wall=GOOD.anchor.to_wall(77.7)), UNKNOWN),
+    (trust.clock_sane, "an hour back", ended(wall=GOOD.anchor.to_wall(77.1) - 3600), UNKNOWN),
+    (trust.clock_sane, "no wall time", ended(), UNKNOWN),
+    (trust.clock_sane, "no number", ended(wall=NAN), UNKNOWN),
+    (trust.clock_sane, "no end", events(lambda event: event.kind != "end"), UNKNOWN),
+]  # fmt: skip
+
+
+def answer(check, timeline):
+    name = check.__name__.replace("_", " ")
+    found = {one.__name__: said for one, said in zip(trust.CHECKS, trust.checks(timeline), strict=True)}
+    assert check.__name__ in found, name
+    return found[check.__name__]
+
+
+@pytest.mark.parametrize(
+    ("check", "timeline", "state"),
+    [
+        pytest.param(check, timeline, state, id=f"{check.__name__}: {what}")
+        for check, what, timeline, state in SITUATIONS
+    ],
+)
+def test_each_check_in_each_situation(check, timeline, state):
+    assert answer(check, timeline).state is state
+
+
+def test_every_check_is_seen_to_pass_and_not_to_pass():
+    for check in trust.CHECKS:
+        states = {state for one, _, _, state in SITUATIONS if one is check}
+        assert PASS in states
+        assert states - {PASS}
+
+
+def test_a_check_never_fails_a_platform():
+    assert all(State.FAIL is not one.state for _, _, timeline, _ in SITUATIONS for one in trust.checks(timeline))
+
+
+def test_an_empty_record_passes_no_check_but_those_that_ask_nothing_of_it():
+    nothing = replace(
+        GOOD,
+        events=(),
+        load=LoadRecord(planned=0, requests=EMPTY, beats=GOOD.load.beats.iloc[:0], ended=False),
+        metrics=Metrics(),
+        alerts=(),
+    )
+    assert [one.name for one in trust.checks(nothing) if one.state is PASS] == []
+
+
+def test_a_check_that_raises_is_unknown_with_its_error():
+    broken = changed(load=replace(GOOD.load, requests=GOOD.load.requests.drop(columns="sent")))
+    said = answer(trust.load_offered, broken)
+    assert said.state is UNKNOWN
+    assert said.seen.startswith("the check itself broke: KeyError")
+
+
+def test_the_client_may_be_late_by_a_tenth_of_the_tightest_bound():
+    assert trust.lateness_limit([]) == 0.1
+    assert trust.lateness_limit([an_slo()]) == 0.1  # no bound
+    assert trust.lateness_limit([an_slo(), a_ttft_slo(bound=0.5)]) == 0.05
+    assert trust.lateness_limit([a_ttft_slo(bound=0.05)]) == 0.02  # no client is that punctual
+
+
+def test_without_an_slo_there_is_nothing_to_agree_on():
+    assert answer(trust.witnesses_agree, a_timeline(scenario=a_scenario(expect=()))).state is PASS
+
+
+def test_the_number_compared_is_that_of_the_very_slo_and_phase():
+    wrong = Counted(slo="gateway/availability", phase="elsewhere", total=240.0, bad=0.0)
+    expect = (SloHolds(slo=an_slo(), during=("baseline",), objective=0.99, where=a_place()),)
+    timeline = a_timeline(scenario=a_scenario(expect=expect), metrics=replace(GOOD.metrics, counted=(wrong,)))
+    assert "Prometheus has no number" in answer(trust.witnesses_agree, timeline).seen
