@@ -17,7 +17,6 @@ from holdfast.errors import InfrastructureError
 from holdfast.platforms import lifecycle, pids, tools
 
 pytestmark = pytest.mark.e2e
-CORES = len(os.sched_getaffinity(0))
 HOME = Path(__file__).parents[2] / "platform" / "local"
 
 
@@ -48,11 +47,6 @@ def alerts(platform) -> list[dict]:
 def since(platform, moment: float, name: str, status: str) -> list[dict]:
     found = [one for one in alerts(platform) if one["wall"] >= moment and one["status"] == status]
     return [one for one in found if one["labels"]["alertname"] == name]
-
-
-@pytest.mark.skipif(os.getloadavg()[0] > CORES, reason="this machine is busy with other work: its seconds mean nothing")
-def test_up_within_15_seconds(started):
-    assert time.time() - started.record.started <= 15
 
 
 def test_prometheus_scrapes_every_replica_under_its_name(started, until):

@@ -108,7 +108,7 @@ def test_everything_missing_is_named_at_once_with_one_command_that_gets_it(tmp_p
     with pytest.raises(InfrastructureError) as caught:
         locate(["promtool", "prometheus", "redis-server"], path=str(tmp_path), cache=tmp_path, system=DEBIAN)
     assert str(caught.value) == "missing: prometheus ≥ 2.40, redis-server ≥ 6"
-    assert "python -m holdfast.platforms.tools fetch prometheus redis-server" in caught.value.hint
+    assert "python -m holdfast.platforms.apt fetch prometheus redis-server" in caught.value.hint
     assert caught.value.exit_code == ExitCode.INFRASTRUCTURE
 
 
@@ -186,7 +186,7 @@ def test_downloads_are_kept_under_home_unless_told_otherwise(environ, folder):
 def test_set_up_needs_nothing_but_the_standard_library():
     # -S: no site-packages, as on a machine where nothing is installed yet
     source = Path(__file__).parents[2] / "src"
-    command = [sys.executable, "-S", "-m", "holdfast.platforms.tools", "fetch", "--help"]
+    command = [sys.executable, "-S", "-m", "holdfast.platforms.apt", "fetch", "--help"]
     subprocess.run(command, env={"PYTHONPATH": str(source)}, check=True, capture_output=True)
 
 

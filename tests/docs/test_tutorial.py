@@ -1,0 +1,116 @@
+"""The lessons are run as a newcomer would: every `console` block in order, in a copy of the project."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LESSONS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
+PROJECT = ("scenarios", "slos", "loadtests", "chaos", "platform/local", "pyproject.toml")
+LIMIT = 180
+"""Seconds for one command of a lesson."""
+
+_BLOCK = re.compile(r"^```console\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"^<!-- file: (?P<name>\S+) -->\n```\w*\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"\$ (?P<words>.*?)(?:\s+# exit (?P<code>\d+))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One command of a lesson, the exit code it promises, and the lines that its output must hold in this order."""
+
+    command: str
+    code: int
+    shown: tuple[str, ...]
+
+
+def steps_of(text: str) -> tuple[Step, ...]:
+    found: list[Step] = []
+    for block in _BLOCK.finditer(text):
+        for line in filter(None, block["body"].splitlines()):
+            command = _COMMAND.fullmatch(line)
+            if command:
+                found.append(Step(command=command["words"], code=int(command["code"] or 0), shown=()))
+            else:
+                last = found.pop()
+                found.append(Step(command=last.command, code=last.code, shown=(*last.shown, line)))
+    return tuple(found)
+
+
+def pattern(line: str) -> str:
+    """A shown line as an expression: any white space for white space, anything on one line for `…`."""
+    words = [r"[^\n]*?".join(map(re.escape, word.split("…"))) for word in line.split()]
+    return r"\s*".join(words)
+
+
+def test_a_step_is_a_command_with_its_exit_code_and_what_it_prints():
+    lesson = "text\n```console\n$ holdfast plan x.yaml  # exit 10\ncannot pass\n$ ls\n```\n```sh\n$ not this\n```\n"
+    assert steps_of(lesson) == (
+        Step(command="holdfast plan x.yaml", code=10, shown=("cannot pass",)),
+        Step(command="ls", code=0, shown=()),
+    )
+
+
+def test_dots_in_a_shown_line_stand_for_anything_on_that_line():
+    assert re.search(pattern("PASS … first … proved"), "PASS  first  proved by the record")
+    assert not re.search(pattern("PASS … first"), "PASS\nsecond")
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_every_lesson_has_steps(lesson: Path):
+    assert steps_of(lesson.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path):
+    """A copy of the project and the environment of somebody who has just set it up; whatever is up goes down."""
+    place = tmp_path / "holdfast"
+    for name in PROJECT:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, place / name)
+    own = {name: value for name, value in os.environ.items() if name not in {"HOLDFAST_STATE", "HOLDFAST_RUNS"}}
+    tools = Path(sys.executable).parent
+    environment = {**own, "PATH": f"{tools}{os.pathsep}{own['PATH']}", "COLUMNS": "100"}
+    yield place, environment
+    subprocess.run(["holdfast", "down"], cwd=place, env=environment, check=True, timeout=LIMIT, capture_output=True)
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_does_what_it_says(lesson: Path, newcomer: tuple[Path, dict[str, str]]):
+    text = lesson.read_text(encoding="utf-8")
+    place, environment = newcomer
+    for file in _FILE.finditer(text):
+        (place / file["name"]).write_text(file["body"], encoding="utf-8")
+    for step in steps_of(text):
+        _take(step, place, environment)
+
+
+def _take(step: Step, place: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["sh", "-c", step.command],
+        cwd=place,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=LIMIT,
+    )
+    told = f"$ {step.command}\n{done.stdout}"
+    assert done.returncode == step.code, told
+    at = 0
+    for line in step.shown:
+        found = re.compile(pattern(line)).search(done.stdout, at)
+        assert found, f"not shown, or not in this order: {line!r}\n{told}"
+        at = found.end()
