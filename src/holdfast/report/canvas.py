@@ -76,8 +76,8 @@ def _span(applied: Event, end: float | None) -> Span:
 
 
 def shown_alerts(timeline: Timeline) -> tuple[AlertEvent, ...]:
-    """The alerts that say something; the heartbeat of the alert path fires always."""
-    return tuple(alert for alert in timeline.alerts if alert.name != HEARTBEAT)
+    """The alerts of the run itself that say something; the heartbeat of the alert path fires always."""
+    return tuple(alert for alert in timeline.alerts if alert.name != HEARTBEAT and alert.t >= 0)
 
 
 def _word(event: Event, name: str) -> str:
