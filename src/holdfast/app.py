@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Final
 from holdfast import project
 from holdfast.clock import Clock, SystemClock
 from holdfast.errors import InfrastructureError, PlatformError, SpecError, UsageError
+from holdfast.gate import decide
 from holdfast.judge import judge
 from holdfast.load.trace import read_trace
 from holdfast.model.load import schedule
@@ -219,7 +220,8 @@ def _play(
     except OSError as error:
         raise InfrastructureError(f"no run folder could be made: {error}", hint="is the disk full?") from error
     recorder = store.Recorder(folder, place.clock, anchor.monotonic)
-    Run(scenario, ports, recorder, anchor, place.clock, stop).play()
+    expected = len(arrivals(scenario, place.root))
+    Run(scenario, ports, recorder, anchor, place.clock, stop, expected).play()
     return folder
 
 
@@ -332,6 +334,12 @@ def scenarios_of_gate(name: str, root: Path) -> list[Path]:
         known = sorted({gate for gate in labelled.values() if gate})
         raise UsageError(f"no scenario is labelled gate: {name}", hint=f"gates: {', '.join(known) or 'none'}")
     return chosen
+
+
+def forget_decision(place: Workplace, gate: str, subject: str, paths: Sequence[Path]) -> None:
+    """Replace what an earlier run of the gate decided: whatever ends this one early, nobody may read the old PASS."""
+    names = [project.load_scenario(path, place.root).name for path in paths]
+    keep_decision(place, decide(gate, subject, names, []))
 
 
 def keep_decision(place: Workplace, decision: Decision) -> Path:

@@ -100,6 +100,8 @@ class Run:
     anchor: Anchor
     clock: Clock
     stop: Stop
+    expected: int
+    """Requests that the plan offers; the generator must have planned as many."""
     tail: Tail = field(init=False)
     chaos: dict[str, RunningChaos] = field(default_factory=dict)
     copied: int = 0
@@ -125,7 +127,7 @@ class Run:
             raise InfrastructureError(f"the run could not be recorded: {error}", hint="is the disk full?") from error
 
     def _play(self, load: LoadProcess) -> None:
-        self.record.event("load", step="started", pid=load.process.pid)
+        self.record.event("load", step="started", pid=load.process.pid, expected=self.expected)
         try:
             self._wait_for_load(load)
             for phase in self.scenario.phases:

@@ -269,14 +269,19 @@ def some_watchdogs(length: float, every: float = 5.0) -> tuple[AlertEvent, ...]:
 
 
 def some_events(
-    scenario: Scenario, faults: Iterable[Event] = (), *, complete: bool = True, anchor: Anchor = ANCHOR
+    scenario: Scenario,
+    faults: Iterable[Event] = (),
+    *,
+    expected: int = 0,
+    complete: bool = True,
+    anchor: Anchor = ANCHOR,
 ) -> tuple[Event, ...]:
     """What the harness writes down around the faults, in order; without restoration and end when not `complete`."""
     over = scenario.length
     edges = [(edge, phase) for phase in scenario.phases for edge in ("start", "end")]
     events = [
         Event(t=0.0, kind="run", data={"scenario": scenario.name}),
-        Event(t=0.0, kind="load", data={"step": "started"}),
+        Event(t=0.0, kind="load", data={"step": "started", "expected": expected}),
         *(Event(t=getattr(one, edge), kind="phase", data={"name": one.name, "edge": edge}) for edge, one in edges),
         *faults,
         Event(t=over + 0.5, kind="load", data={"step": "ended"}),
@@ -321,7 +326,7 @@ def a_timeline(
         "run": "20260301-101500-engine-kill",
         "scenario": scenario,
         "anchor": ANCHOR,
-        "events": some_events(scenario, faults, complete=complete),
+        "events": some_events(scenario, faults, expected=len(rows) + dropped, complete=complete),
         "load": LoadRecord(
             planned=len(rows) + dropped,
             requests=rows,

@@ -100,11 +100,15 @@ def load_offered(timeline: Timeline) -> Check:
     load = timeline.load
     sent = int(load.requests["sent"].notna().sum())
     missing = load.planned - sent
+    started = timeline.first("load", step="started")
+    expected = started.data.get("expected") if started else None
     trouble = ""
     if not load.ended:
         trouble = f"the load generator stopped early: {sent} of {load.planned} requests sent"
     elif load.planned == 0:
         trouble = "no request was planned"
+    elif load.planned != expected:
+        trouble = f"the load generator planned {load.planned} requests, the plan says {expected}"
     elif len(load.requests) > load.planned or load.requests["due"].isna().any():
         trouble = f"{len(load.requests)} requests are recorded, {load.planned} were planned"
     elif missing > _SHORTFALL * load.planned:

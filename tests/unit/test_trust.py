@@ -126,6 +126,8 @@ SITUATIONS = [
     (trust.load_offered, "sent is nowhere a number", requests(sent=NAN), UNKNOWN),
     (trust.load_offered, "a due time is missing", requests(due=DUE_BUT_ONE), UNKNOWN),
     (trust.load_offered, "more than were planned", load(planned=800), UNKNOWN),
+    (trust.load_offered, "half of the plan, all sent", load(planned=450, requests=GOOD.load.requests[:450]), UNKNOWN),
+    (trust.load_offered, "no plan to compare with", events(lambda event: event.kind != "load"), UNKNOWN),
     # Requests left when they were due. The tightest bound is 300 ms: 30 ms late at most.
     (trust.load_on_time, "2 ms late", GOOD, PASS),
     (trust.load_on_time, "100 ms late", a_timeline(lateness=0.1), UNKNOWN),

@@ -1,11 +1,14 @@
 """A gateway before healthy engines: who is let in, where requests go, what is counted and said."""
 
 import json
-import shutil
+import os
 import signal
 import subprocess
 
 import pytest
+
+from holdfast.errors import InfrastructureError
+from holdfast.platforms.tools import cache_folder, locate
 
 OK = {"code": "200", "outcome": "ok"}
 
@@ -142,12 +145,15 @@ def test_without_redis_nothing_changes_for_clients_and_the_usage_waits(engine, g
 @pytest.fixture
 def redis(web, tmp_path):
     """Starts and stops a real Redis on one port; skips where there is none."""
-    program = shutil.which("redis-server") or pytest.skip("redis-server is not on PATH")
+    try:
+        program = locate(["redis-server"], path=os.environ["PATH"], cache=cache_folder(os.environ))["redis-server"]
+    except InfrastructureError as error:
+        pytest.skip(str(error))
     port, started = web.port(), []
 
     def start():
-        args = [program, "--port", str(port), "--dir", str(tmp_path), "--appendonly", "yes", "--bind", "127.0.0.1"]
-        started.append(subprocess.Popen(args, stdout=subprocess.DEVNULL))
+        args = [program.path, "--port", str(port), "--dir", str(tmp_path), "--appendonly", "yes", "--bind", "127.0.0.1"]
+        started.append(subprocess.Popen(args, env={**os.environ, **program.environment}, stdout=subprocess.DEVNULL))
         return started[-1]
 
     yield start, f"redis://127.0.0.1:{port}/0"

@@ -182,8 +182,10 @@ def gate(
 
     place = workplace(state, runs)
     paths = app.scenarios_of_gate(name, place.root)
+    subject = subject or app.subject_of(place.root)
+    app.forget_decision(place, name, subject, paths)
     with _platform(place, profile, pairs(settings)) if bring_up else _as_it_is():
-        decision, stop = _run_all(name, paths, place, subject or app.subject_of(place.root), as_json=as_json)
+        decision, stop = _run_all(name, paths, place, subject, as_json=as_json)
     app.keep_decision(place, decision)
     say(
         f"gate {name}: {decision.state}" + (f" (no verdict: {', '.join(decision.missing)})" if decision.missing else "")
