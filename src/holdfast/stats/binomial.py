@@ -19,9 +19,10 @@ def upper_bound(bad: int, total: int, alpha: float = ALPHA) -> float:
     _check(bad, total, alpha)
     if bad == total:
         return 1.0
-    from scipy.stats import beta  # noqa: PLC0415 - 0.4 s of import that `--help` need not pay
+    # scipy.special, not scipy.stats: the same numbers for a third of the import time.
+    from scipy.special import betaincinv  # noqa: PLC0415 - `--help` need not pay for any of it
 
-    return float(beta.ppf(1 - alpha, bad + 1, total - bad))
+    return float(betaincinv(bad + 1, total - bad, 1 - alpha))
 
 
 def lower_bound(bad: int, total: int, alpha: float = ALPHA) -> float:
@@ -29,24 +30,27 @@ def lower_bound(bad: int, total: int, alpha: float = ALPHA) -> float:
     _check(bad, total, alpha)
     if bad == 0:
         return 0.0
-    from scipy.stats import beta  # noqa: PLC0415
+    from scipy.special import betaincinv  # noqa: PLC0415
 
-    return float(beta.ppf(alpha, bad, total - bad + 1))
+    return float(betaincinv(bad, total - bad + 1, alpha))
 
 
 def most_bad_that_passes(total: int, limit: float, alpha: float = ALPHA) -> int:
     """Largest number of bad events in `total` whose upper bound is within `limit`; -1 when even zero proves nothing.
 
-    upper_bound(k, n) <= p  <=>  P(Binomial(n, p) <= k) <= alpha, so the answer is a binomial quantile less one.
+    upper_bound(k, n) <= p  <=>  P(Binomial(n, p) <= k) <= alpha, found by bisection.
     """
     if total <= 0:
         return -1
     if limit >= 1:
         return total
-    from scipy.stats import binom  # noqa: PLC0415
+    from scipy.special import bdtr  # noqa: PLC0415
 
-    candidate = int(binom.ppf(alpha, total, limit))
-    return candidate if binom.cdf(candidate, total, limit) <= alpha else candidate - 1
+    low, high = -1, total  # P(X <= -1) = 0 <= alpha < 1 = P(X <= total)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if bdtr(middle, total, limit) <= alpha else (low, middle)
+    return low
 
 
 def least_clean_events(limit: float, alpha: float = ALPHA) -> int:
@@ -82,13 +86,31 @@ def chance_to_pass(total: int, limit: float, true_ratio: float, alpha: float = A
     allowed = most_bad_that_passes(total, limit, alpha)
     if allowed < 0:
         return 0.0
-    from scipy.stats import binom  # noqa: PLC0415
+    from scipy.special import bdtr  # noqa: PLC0415
 
-    return float(binom.cdf(allowed, total, true_ratio))
+    return float(bdtr(allowed, total, true_ratio))
+
+
+def check_counts(bad: int, total: int) -> None:
+    """Refuse counts that no record can hold.
+
+    Raises:
+        ValueError: fewer than no events, or more bad ones than events.
+    """
+    if not 0 <= bad <= total:
+        raise ValueError(f"{bad} bad of {total} events cannot be")
+
+
+def check_alpha(alpha: float) -> None:
+    """Refuse an error probability that is none.
+
+    Raises:
+        ValueError: not between 0 and 1, or NaN.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must lie between 0 and 1, got {alpha}")
 
 
 def _check(bad: int, total: int, alpha: float) -> None:
-    if not 0 <= bad <= total:
-        raise ValueError(f"{bad} bad of {total} events cannot be")
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must lie between 0 and 1, got {alpha}")
+    check_counts(bad, total)
+    check_alpha(alpha)
