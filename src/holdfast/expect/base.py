@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from holdfast.errors import Location, Problem
     from holdfast.model.scenario import Expectation, Phase
-    from holdfast.model.slo import Slo
+    from holdfast.model.slo import ClientSli, Slo
     from holdfast.model.timeline import Timeline
     from holdfast.spec.source import Path, Source
 
@@ -90,15 +90,20 @@ class ExpectationShape(Strict):
 
 
 def bad_events(requests: pd.DataFrame, slo: Slo) -> pd.Series[bool]:
-    """Which requests are bad events of an SLO, as the client saw them.
+    """Which requests are bad events of an SLO, as the client saw them."""
+    return bad_requests(requests, slo.sli, slo.bound)
+
+
+def bad_requests(requests: pd.DataFrame, sli: ClientSli | None, bound: float | None) -> pd.Series[bool]:
+    """Which requests failed (availability), or were not within `bound` seconds (ttft, e2e).
 
     Latency counts from the due time, so that a late or stalled client never flatters; a request that failed before
     its first token has infinite latency. NaN compares as bad.
     """
-    if slo.sli == "availability":
+    if sli == "availability":
         return requests["outcome"] != "ok"
-    reached = requests["first"] if slo.sli == "ttft" else requests["done"].where(requests["outcome"] == "ok")
-    return ~((reached - requests["due"]) <= slo.bound)
+    reached = requests["first"] if sli == "ttft" else requests["done"].where(requests["outcome"] == "ok")
+    return ~((reached - requests["due"]) <= bound)
 
 
 def valid_events(requests: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -35,7 +36,8 @@ class Shape(ExpectationShape):
 def answers_complete(requests: pd.DataFrame) -> tuple[str, pd.Series[bool], pd.Series[bool]]:
     """Every answer that ended well holds as many tokens as were asked for: no clean-looking truncation."""
     answered = requests["outcome"] == "ok"
-    whole = requests["tokens"] >= requests["asked_tokens"]  # false where a count is missing
+    tokens, asked = requests["tokens"], requests["asked_tokens"]
+    whole = (asked > 0) & (tokens >= asked) & (tokens < math.inf)  # false where a count is missing or none
     return "a good answer has every token asked for", answered, ~whole
 
 

@@ -66,6 +66,11 @@ class Expectation(ABC):
     def id(self) -> str:
         """Short, stable, readable: what reports, JUnit and pytest call it."""
 
+    @property
+    def bound(self) -> float | None:
+        """The latency bound in seconds that the answer rests on, or None."""
+        return self.slo.bound if self.slo else None
+
     @abstractmethod
     def judge(self, timeline: Timeline) -> Verdict:
         """The answer from the record alone; pure."""
