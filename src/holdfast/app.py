@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from holdfast.model.platform import Driver
     from holdfast.model.scenario import Experiment, Scenario
     from holdfast.model.timeline import Timeline
-    from holdfast.model.verdict import Report
+    from holdfast.model.verdict import Report, Verdict
     from holdfast.platforms.readiness import Progress
     from holdfast.run import Glimpse, Ports, Stop
 
@@ -301,6 +301,17 @@ def judge_folder(folder: Path, *, write: bool = False) -> Outcome:
     if write:
         write_reports(folder, report, timeline)
     return Outcome(report=report, timeline=timeline, folder=folder)
+
+
+def verdict_named(report: Report, name: str) -> Verdict:
+    """The one verdict whose id begins with `name`. Raises UsageError when there is none, or more than one."""
+    found = [one for one in report.verdicts if one.id == name] or [
+        one for one in report.verdicts if one.id.startswith(name)
+    ]
+    if len(found) != 1:
+        known = ", ".join(one.id for one in (found or report.verdicts))
+        raise UsageError(f"{'several expectations are' if found else 'no expectation is'} named {name!r}", hint=known)
+    return found[0]
 
 
 def _provenance(manifest: Mapping[str, object]) -> dict[str, str]:

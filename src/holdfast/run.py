@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from holdfast.chaos.strike import Striker
     from holdfast.clock import Clock
     from holdfast.load.process import LoadProcess
-    from holdfast.model.platform import Driver
+    from holdfast.model.platform import Driver, Identity
     from holdfast.model.scenario import Experiment, Phase, Scenario
     from holdfast.model.timeline import Metrics
 
@@ -62,7 +62,13 @@ class Glimpse:
 class RunningChaos(Protocol):
     """An experiment being played."""
 
-    error: str
+    @property
+    def error(self) -> str:
+        """Why its method was not played whole, or empty."""
+
+    @property
+    def left(self) -> str:
+        """Which rollbacks failed, or empty."""
 
     def alive(self) -> bool:
         """Whether it still runs."""
@@ -230,31 +236,33 @@ class Run:
         self._copy_ledger()
         if self.stop.signal:
             self.record.event("interrupted", signal=self.stop.signal)
-        not_ready = self._not_ready()
-        self.record.event("restored", ok=not not_ready, detail=", ".join(not_ready))
+        self._look_whether_restored()
         self._collect()
         for name, chaos in self.chaos.items():
-            self.record.event("chaos", phase=name, status=chaos.journal().get("status", ""), detail=chaos.error)
+            status = chaos.journal().get("status", "")
+            self.record.event("chaos", phase=name, status=status, detail=chaos.error, left=chaos.left)
             store.write_whole(self.record.folder / f"journal-{name}.json", _as_json(chaos.journal()))
         self.record.event("end", complete=self.stop.signal is None, wall=self.clock.wall())
         to_parquet(self.record.folder)
         store.seal(self.record.folder)
 
-    def _not_ready(self) -> list[str]:
+    def _look_whether_restored(self) -> None:
+        """Write down which replicas are not ready, and whether one of them has a role that this run struck."""
         deadline = self.clock.monotonic() + (0 if self.stop.signal else 10)
-        while True:
-            missing = self._missing()
-            if not missing or self.clock.monotonic() >= deadline:
-                return missing
-            self.clock.sleep(TICK)
-
-    def _missing(self) -> list[str]:
-        driver = self.ports.driver
         try:
-            replicas = [one for role in driver.roles() for one in driver.replicas(role)]
+            while (missing := self._missing()) and self.clock.monotonic() < deadline:
+                self.clock.sleep(TICK)
         except HoldfastError as error:
-            return [str(error)]
-        return [one.identity.name for one in replicas if not one.ready]
+            self.record.event("restored", ok=False, ours=True, detail=str(error))
+            return
+        struck = {entry.role for entry in self.ports.ledger.entries() if entry.run == self.record.folder.name}
+        ours = any(one.role in struck for one in missing)
+        self.record.event("restored", ok=not missing, ours=ours, detail=", ".join(one.name for one in missing))
+
+    def _missing(self) -> list[Identity]:
+        driver = self.ports.driver
+        replicas = [one for role in driver.roles() for one in driver.replicas(role)]
+        return [one.identity for one in replicas if not one.ready]
 
     def _collect(self) -> None:
         self.clock.sleep(max(0.0, min(self.scenario.length, self.record.now()) + _SETTLE - self.record.now()))

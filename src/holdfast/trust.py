@@ -5,6 +5,7 @@ A check never fails a platform: it passes, or it says UNKNOWN, or NOT_RESTORED w
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -15,11 +16,13 @@ from holdfast.units import show_duration, show_ratio
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    import pandas as pd
+
     from holdfast.model.scenario import Phase
     from holdfast.model.slo import Slo
-    from holdfast.model.timeline import Counted, Timeline
+    from holdfast.model.timeline import Counted, Event, Timeline
 
-NUMBERS: Final = frozenset({"slo", "recovery", "budget", "invariant"})
+NUMBERS: Final = frozenset({"slo", "latency", "recovery", "budget", "invariant"})
 """Kinds of expectation that rest on request counts."""
 
 _SHORTFALL: Final = 0.01
@@ -27,6 +30,10 @@ _PHASE_SLIP: Final = 0.5
 _CLOCK_SLIP: Final = 0.5
 _WATCHDOG_GAP: Final = 20.0
 _SCRAPES_MISSED: Final = 3
+_SLOWEST_SCRAPE: Final = 60.0
+_CLOCK_GRAIN: Final = 0.001
+_ORDER: Final = ("due", "sent", "first", "last", "done")
+"""Times of one request, each no earlier than the one before; where one is missing nothing is said."""
 
 
 def checks(timeline: Timeline) -> tuple[Check, ...]:
@@ -63,6 +70,8 @@ def record_whole(timeline: Timeline) -> Check:
     stopped = timeline.first("interrupted")
     crashed = timeline.first("failed")
     trouble = "; ".join(timeline.damaged[:3])
+    if max(len(timeline.of("end")), len(timeline.of("load", step="started"))) > 1:
+        trouble = trouble or "two runs wrote into this record"
     if timeline.first("end") is None:
         trouble = trouble or "the run has no end"
     if crashed:
@@ -111,6 +120,8 @@ def load_offered(timeline: Timeline) -> Check:
         trouble = f"the load generator planned {load.planned} requests, the plan says {expected}"
     elif len(load.requests) > load.planned or load.requests["due"].isna().any():
         trouble = f"{len(load.requests)} requests are recorded, {load.planned} were planned"
+    elif load.requests["id"].isna().any() or load.requests["id"].duplicated().any():
+        trouble = "a request is recorded twice"
     elif missing > _SHORTFALL * load.planned:
         trouble = (
             f"{missing} of {load.planned} planned requests were never sent ({load.dropped} over the in-flight cap)"
@@ -128,9 +139,9 @@ def load_offered(timeline: Timeline) -> Check:
 def load_on_time(timeline: Timeline) -> Check:
     """Requests left when they were due, and the client's own loop was not late."""
     requests, beats = timeline.load.requests, timeline.load.beats
-    limit = lateness_limit(timeline.scenario.slos())
+    limit = lateness_limit(one.bound for one in timeline.scenario.expect)
     late = (requests["sent"] - requests["due"]).dropna()
-    lag = beats["lag"].dropna()
+    lag = beats["lag"].where(beats["t"].notna()).dropna()
     trouble = ""
     if late.empty or lag.empty:
         seen = trouble = "the load generator recorded no timing"
@@ -138,7 +149,9 @@ def load_on_time(timeline: Timeline) -> Check:
         # A beat holds the worst of a quarter second, so its p95 is stricter than a p99 over all moments.
         p99, loop = float(late.quantile(0.99)), float(lag.quantile(0.95))
         seen = f"p99 lateness {show_duration(round(p99, 4))}, p95 loop lag {show_duration(round(loop, 4))}"
-        trouble = "" if max(p99, loop) <= limit else seen
+        # Each by itself: of two numbers, one of them NaN, max() gives the first.
+        trouble = "" if p99 <= limit and 0 <= loop <= limit else seen
+        trouble = trouble or _disorder(requests)
     return _check(
         "load on time",
         trouble,
@@ -149,22 +162,35 @@ def load_on_time(timeline: Timeline) -> Check:
     )
 
 
-def lateness_limit(slos: Iterable[Slo]) -> float:
+def _disorder(requests: pd.DataFrame) -> str:
+    """What in the table happened before its cause; a negative latency would be the best of all."""
+    for before, after in pairwise(_ORDER):
+        early = (requests[after] - requests[before]) < -_CLOCK_GRAIN
+        if early.any():
+            return f"{int(early.sum())} requests have {after} before {before}"
+    return ""
+
+
+def lateness_limit(bounds: Iterable[float | None]) -> float:
     """Seconds by which the client may be late: a tenth of the tightest latency bound, 20 ms at least, else 100 ms."""
-    bounds = [slo.bound for slo in slos if slo.bound is not None]
-    return max(0.02, round(min(bounds) / 10, 6)) if bounds else 0.1
+    known = [bound for bound in bounds if bound is not None]
+    return max(0.02, round(min(known) / 10, 6)) if known else 0.1
 
 
 def fault_bit(timeline: Timeline) -> Check:
-    """Every phase with an experiment saw its fault bite."""
+    """Every phase with an experiment saw its fault bite, and played its method whole."""
     missed = []
     for phase in timeline.scenario.phases:
         steps = timeline.of("fault", phase=phase.name)
-        seen = {event.data.get("id") for event in steps if event.data.get("step") == "observed"}
+        # One that bites only after its phase left the phase without a fault.
+        seen = {one.data.get("id") for one in steps if one.data.get("step") == "observed" and _within(one.t, phase)}
         struck = {event.data.get("id") for event in steps if event.data.get("step") in _BEGUN}
         if phase.chaos and not (seen and seen >= struck):
             why = next((str(event.data["detail"]) for event in steps if event.data.get("detail")), "nothing was struck")
+            why = "not seen while the phase lasted" if struck and why == "nothing was struck" else why
             missed.append(f"{phase.chaos} in phase {phase.name}: {why}")
+    # A second action that raised before it struck left no step: only the experiment's own end tells of it.
+    missed += [f"not played whole: {one.data['detail']}" for one in _ended(timeline, "detail")]
     return _check(
         "fault seen to bite",
         "; ".join(missed),
@@ -176,15 +202,23 @@ def fault_bit(timeline: Timeline) -> Check:
 
 def fault_gone(timeline: Timeline) -> Check:
     """Every fault that was asked for was seen gone, and every role is ready again."""
-    gone = {event.data.get("id") for event in timeline.events if event.kind == "fault" and event.data["step"] in _OVER}
-    asked = {event.data.get("id"): event for event in timeline.of("fault")}
+    steps = timeline.of("fault")
+    gone = {event.data.get("id") for event in steps if event.data["step"] in _OVER and math.isfinite(event.t)}
+    asked = {event.data.get("id"): event for event in steps}
     stuck = [f"{event.data['fault']} of {event.data['target']}" for key, event in asked.items() if key not in gone]
     trouble, bad = (f"never seen gone: {', '.join(stuck)}" if stuck else ""), State.NOT_RESTORED
     after = timeline.first("restored")
     if not trouble and after is not None and after.data.get("ok") is not True:
         trouble = f"not ready at the end: {after.data.get('detail')}"
+        # What this run never struck is not its fault to restore, but a platform in pieces proves nothing either.
+        bad = State.UNKNOWN if after.data.get("ours") is False else State.NOT_RESTORED
+    if not trouble and after is not None and not all(event.t <= after.t for event in steps):
+        trouble, bad = "nobody looked after the last fault whether the platform is ready", State.UNKNOWN
     if not trouble and after is None:
         trouble, bad = "nobody looked whether the platform is ready", State.UNKNOWN
+    failed = [f"rollback {one.data['left']}" for one in _ended(timeline, "left")]
+    if failed and not (trouble and bad is State.NOT_RESTORED):
+        trouble, bad = "; ".join(failed), State.NOT_RESTORED
     return _check(
         "platform restored",
         trouble,
@@ -193,6 +227,15 @@ def fault_gone(timeline: Timeline) -> Check:
         reason="a fault must not outlive its run",
         bad=bad,
     )
+
+
+def _ended(timeline: Timeline, trouble: str) -> list[Event]:
+    """Experiments whose end tells of trouble."""
+    return [event for event in timeline.of("chaos") if event.data.get(trouble)]
+
+
+def _within(t: float, phase: Phase) -> bool:
+    return phase.start - _PHASE_SLIP <= t <= phase.end + _PHASE_SLIP
 
 
 _BEGUN: Final = ("asked", "refused", "applied")
@@ -205,6 +248,8 @@ def prometheus_watched(timeline: Timeline) -> Check:
     series = [one for one in timeline.metrics.series if one.name == "up"]
     if not trouble and not series:
         trouble = "no scrape was recorded"
+    if not trouble and not 0 < timeline.metrics.interval <= _SLOWEST_SCRAPE:
+        trouble = f"a scrape interval of {timeline.metrics.interval:g} s"
     most = _SCRAPES_MISSED * timeline.metrics.interval + 0.5
     gaps = [] if trouble else [_gap([t for t, _ in one.points], timeline.scenario.phases) for one in series]
     widest = max(gaps, default=0.0)
@@ -230,6 +275,8 @@ def _gap(times: list[float], phases: tuple[Phase, ...]) -> float:
 def witnesses_agree(timeline: Timeline) -> Check:
     """Client and Prometheus counted the same requests in each judged phase, within what their timing allows."""
     far = []
+    if not timeline.scenario.slos() and any(one.kind in NUMBERS for one in timeline.scenario.expect):
+        far = ["no SLO is named, so Prometheus was not asked"]
     for slo in timeline.scenario.slos():
         for phase in timeline.scenario.phases:
             if phase.judged:
@@ -247,7 +294,8 @@ def witnesses_agree(timeline: Timeline) -> Check:
 def _disagreement(timeline: Timeline, slo: Slo, phase: Phase) -> list[str]:
     counted = next((one for one in timeline.metrics.counted if (one.slo, one.phase) == (slo.id, phase.name)), None)
     where = f"{slo.id} in {phase.name}"
-    if counted is None or counted.total is None or counted.bad is None:
+    numbers = (counted.total, counted.bad) if counted else (None,)
+    if counted is None or not all(one is not None and math.isfinite(one) for one in numbers):
         return [f"{where}: Prometheus has no number"]
     mine = _client_counts(timeline, slo, phase, counted)
     return [

@@ -13,12 +13,19 @@ from holdfast.clock import VirtualClock
 from holdfast.errors import ExitCode
 from holdfast.plugin import gate  # noqa: F401 - imported before pytester, which forgets what it imports
 from holdfast.project import load_scenario
+from holdfast.report.page import page
+from holdfast.report.terminal import verdict_table
 from holdfast.store import folder as store
 from holdfast.store import load
 from holdfast.store.reading import metrics_as_json
-from holdfast.testing import a_timeline
+from holdfast.testing import a_report, a_timeline
 
 ROOT = Path(__file__).parents[2]
+
+# pytester forgets whatever is first imported inside it. rich and matplotlib import much of themselves only when used,
+# and two copies of rich do not get on: so both are used once before.
+verdict_table(a_report(), 80, color=True)
+page(a_report(), a_timeline())
 
 SCENARIO = """\
 apiVersion: holdfast/v1

@@ -12,7 +12,7 @@ from holdfast.errors import ExitCode, InfrastructureError, UsageError
 from holdfast.model.verdict import State
 from holdfast.plugin.runs import Refused, Runs
 
-MODES = ["load", "loadscope", "loadfile", "loadgroup", "worksteal"]
+MODES = ["load", "loadgroup"]
 
 ASK = """
 import sys
@@ -31,12 +31,14 @@ print(Runs(play, share).outcome(path).folder)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_workers_bring_every_verdict_to_the_controller(project, good, mode):
     found = project.start(good, "-n2", "--dist", mode)
     assert (found.ret, found.parseoutcomes()) == (ExitCode.PASS, {"passed": 4})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "word"), [(ExitCode.UNKNOWN, "unknown"), (ExitCode.NOT_RESTORED, "not"), (ExitCode.FAIL, "failed")]
 )
@@ -45,17 +47,20 @@ def test_the_exit_code_is_the_same_with_workers(project, stories, code, word):
     assert found.ret == code
 
 
+@pytest.mark.slow
 def test_what_workers_deselect_is_missed(project, good):
     found = project.start(good, "-n2", "-k", "not trust")
     assert (found.ret, found.parseoutcomes()) == (ExitCode.UNKNOWN, {"passed": 3})
     found.stdout.fnmatch_lines(["scenarios/engine-dies.yaml::trust was not run"])
 
 
+@pytest.mark.slow
 def test_every_worker_may_judge_everything(project, good):
     found = project.start(good, "--dist", "each", "--tx", "2*popen")
     assert (found.ret, found.parseoutcomes()) == (ExitCode.PASS, {"passed": 8})
 
 
+@pytest.mark.slow
 def test_three_processes_that_ask_at_once_play_once(project, good, tmp_path):
     share = tmp_path / "share"
     share.mkdir()

@@ -52,6 +52,7 @@ def write_run(folder: Path, timeline: Timeline, *, sealed: bool = True) -> Path:
     folder.mkdir(parents=True)
     scenario = timeline.scenario
     manifest = {
+        "scenario": scenario.name,
         "scenario_file": scenario.where.file,
         "zero": {"monotonic": timeline.anchor.monotonic, "wall": timeline.anchor.wall},
     }

@@ -1,6 +1,7 @@
 """Chaos Toolkit inside this process: one experiment in a thread, rollbacks always played, aborted without signals.
 
 The toolkit's own verdict is kept in its journal and never read: it calls an experiment completed whose fault missed.
+What the journal says of single activities is read for doubt alone: one that failed spoils a verdict, none carries it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from chaoslib.run import RunEventHandler, Runner
 from chaoslib.types import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _SETTINGS: Final = {"runtime": {"rollbacks": {"strategy": "always"}}}
 
@@ -70,7 +71,7 @@ class RunningExperiment:
         self._document = copy.deepcopy({**document, "configuration": both})
         self._keeper = _JournalKeeper()
         self._thread = threading.Thread(target=self._play, name="chaos", daemon=True)
-        self.error = ""
+        self._raised = ""
 
     def start(self) -> RunningExperiment:
         """Begin; returns at once."""
@@ -94,10 +95,36 @@ class RunningExperiment:
         """What the toolkit wrote; empty when it never started."""
         return dict(self._keeper.journal)
 
+    @property
+    def error(self) -> str:
+        """Why the method was not played whole; empty when each of its activities succeeded."""
+        if self.alive():
+            return "the experiment had not ended"
+        method, played = self._document.get("method"), self._keeper.journal.get("run", [])
+        wanted = len(method) if isinstance(method, list) else 0
+        short = f"{len(played)} of {wanted} activities were played" if len(played) < wanted else ""
+        return self._raised or failed(played) or short
+
+    @property
+    def left(self) -> str:
+        """Which rollbacks failed: what they were to take back may still be there. Empty when none did."""
+        return failed(self._keeper.journal.get("rollbacks", []))
+
     def _play(self) -> None:
         runner = _InThread(Strategy.DEFAULT)
         runner.register_event_handler(self._keeper)
         try:
             runner.run(self._document, _SETTINGS)
         except Exception as error:  # noqa: BLE001 - told by the run as an event, never lost
-            self.error = f"{type(error).__name__}: {error}"
+            self._raised = f"{type(error).__name__}: {error}"
+
+
+def failed(runs: Sequence[Mapping[str, Any]]) -> str:
+    """The activities of a journal that did not succeed, each with the last line of what it raised."""
+    wrong = [one for one in runs if one.get("status") != "succeeded"]
+    return "; ".join(f"{one['activity'].get('name')} failed: {_last_line(one)}" for one in wrong)
+
+
+def _last_line(run: Mapping[str, Any]) -> str:
+    lines = "".join(map(str, run.get("exception") or ["no reason was given"])).strip().splitlines()
+    return lines[-1].strip() if lines else ""

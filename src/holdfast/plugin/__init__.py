@@ -1,6 +1,7 @@
 """The pytest face: `pytest scenarios/ --holdfast` makes every expectation a test; without that option nothing happens.
 
-A process that ends itself (os._exit) also ends pytest, with the code it likes: no plugin can see that.
+A test that leaves by `os._exit(0)` is seen; one that replaces the process, or ends it from C, ends pytest with the code
+it likes: no plugin can see that.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import tempfile
@@ -16,6 +17,7 @@ from holdfast.errors import ExitCode, UsageError
 from holdfast.model.verdict import State
 from holdfast.plugin.exit_code import Judged, Tally, from_properties
 from holdfast.plugin.items import ScenarioFile, is_scenario
+from holdfast.plugin.leaving import never_green
 from holdfast.plugin.runs import RUNS, Player, Refused, Runs, Stored, workplace
 from holdfast.signals import exit_code
 
@@ -55,6 +57,7 @@ class Gate:
         config.stash[RUNS] = self.runs
         self.code = 0
         self._before: Any = None
+        self._leave: Any = None
 
     def _place(self, root: Path) -> Workplace:
         option = self.config.getoption
@@ -93,10 +96,23 @@ class Gate:
         """SIGTERM ends the session like any other end, so that fixtures take down what they set up."""
         if not self.worker:
             self._before = signal.signal(signal.SIGTERM, self._terminated)
+            self._leave = os._exit
+            os._exit = never_green(os._exit, os.getpid(), self._last_words)  # type: ignore[assignment]
 
     def _terminated(self, number: int, _: FrameType | None) -> None:
         self.player.halt("SIGTERM ended the session")
         pytest.exit("SIGTERM", returncode=int(exit_code(signal.Signals(number).name)))
+
+    def _last_words(self, text: str) -> None:
+        """On the terminal, although the process ends without another hook."""
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if capture:
+            capture.suspend_global_capture(in_=True)
+        if reporter:
+            reporter.ensure_newline()
+            reporter.write_line(text)
+            reporter.flush()
 
     def pytest_keyboard_interrupt(self) -> None:
         """Ctrl-C at the controller reaches runs on its workers too."""
@@ -158,6 +174,7 @@ class Gate:
         """Leave nothing behind."""
         if self._before is not None:
             signal.signal(signal.SIGTERM, self._before)
+            os._exit = self._leave
         if self.share and not self.worker:
             shutil.rmtree(self.share, ignore_errors=True)
 
