@@ -58,7 +58,7 @@ def cli() -> None:
 
 for command in (
     *(embedded.doctor, embedded.up, embedded.status, embedded.logs, embedded.down),
-    *(runs.check, runs.schema, runs.plan, runs.run, runs.judge, runs.report, runs.gate),
+    *(runs.check, runs.schema, runs.plan, runs.run, runs.judge, runs.explain, runs.report, runs.gate),
     *(slo.slo, chaos.chaos),
 ):
     cli.add_command(command)

@@ -144,6 +144,21 @@ def judge(run_folder: str, runs: Path | None, *, as_json: bool) -> int:
 
 
 @click.command()
+@click.argument("run_folder", metavar="RUN")
+@click.argument("expectation")
+@RUNS
+def explain(run_folder: str, expectation: str, runs: Path | None) -> int:
+    """One verdict from raw counts to state.  Example: holdfast explain runs/latest slo:gateway/ttft"""
+    from holdfast import app
+    from holdfast.report.explain import explain as told
+
+    outcome = app.judge_folder(app.open_run(run_folder, workplace(runs=runs)))
+    verdict = app.verdict_named(outcome.report, expectation)
+    click.echo(told(outcome.report, outcome.timeline, verdict))
+    return verdict.state.exit_code
+
+
+@click.command()
 @click.argument("run_folders", metavar="RUN...", nargs=-1, required=True)
 @RUNS
 def report(run_folders: tuple[str, ...], runs: Path | None) -> int:
