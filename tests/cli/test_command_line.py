@@ -8,6 +8,8 @@ import pytest
 
 from bench import make_bench
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bench(tmp_path):

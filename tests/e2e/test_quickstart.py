@@ -9,9 +9,10 @@ import pytest
 from bench import until
 from holdfast.platforms.supervisor import Supervisor
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 
+@pytest.mark.timed
 def test_the_quickstart_gate_passes_and_leaves_nothing_behind(bench):
     code, text = bench.do("gate", "quickstart", "--up")
     assert code == 0, text
@@ -30,6 +31,7 @@ def test_the_quickstart_gate_passes_and_leaves_nothing_behind(bench):
     assert "PASS" in told
 
 
+@pytest.mark.timed
 def test_without_failover_the_same_scenario_fails(bench):
     code, text = bench.do("gate", "quickstart", "--up", "--set", "failover=off")
     assert code == 1, text
