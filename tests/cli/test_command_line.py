@@ -71,7 +71,7 @@ def test_schema_is_json_schema_of_every_kind(bench):
     code, text = bench.do("schema")
     assert code == 0
     kinds = [one["title"] for one in json.loads(text)["properties"]["expect"]["items"]["anyOf"]]
-    assert kinds == ["alert", "budget", "invariant", "recovery", "slo"]
+    assert kinds == ["alert", "budget", "invariant", "latency", "recovery", "slo"]
 
 
 def test_the_committed_rules_are_those_of_the_slo_files(bench):

@@ -73,12 +73,15 @@ class Ledger:
 
     async def run(self) -> None:
         """Write what has come every FLUSH_SECONDS; after a failure the same batch again."""
-        redis = await _connect(self._url)
+        # Shielded: a stop that comes before the client is there must not lose what has been counted.
+        connecting = asyncio.ensure_future(_connect(self._url))
         try:
+            redis = await asyncio.shield(connecting)
             while True:
                 written = await self._flush(redis)
                 await asyncio.sleep(FLUSH_SECONDS if written else RETRY_SECONDS)
         finally:
+            redis = await connecting
             await self._last_flush(redis)
             await redis.aclose()
 
