@@ -84,7 +84,8 @@ class Bench:
         return {check["name"]: check["state"] for check in self.verdict()["checks"]}
 
     def events(self, kind: str) -> list[dict]:
-        lines = (self.latest() / "events.ndjson").read_text().splitlines()
+        path = self.latest() / "events.ndjson"
+        lines = path.read_text().splitlines() if path.exists() else []  # a run that has just begun has none
         return [event for event in map(json.loads, lines) if event["kind"] == kind]
 
     def platform(self) -> EmbeddedPlatform:
