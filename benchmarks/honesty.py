@@ -18,16 +18,17 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))  # the simulation is shared 
 def main() -> None:
     """Measure every cell, print as it goes, and write the page unless only a look was asked for."""
     from honest_page import RUNS, SEED, goals, page  # noqa: PLC0415 - found by the path above
-    from honest_rules import measure  # noqa: PLC0415
-    from honest_worlds import cells  # noqa: PLC0415
+    from honest_rules import measure_all  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=RUNS, help="a cell; the page is written only with the default")
     runs = parser.parse_args().runs
-    began, tallies = time.monotonic(), []
-    for cell in cells():
-        tallies += measure(cell, runs=runs, seed=SEED).values()
-        print(f"{time.monotonic() - began:6.1f} s  limit {cell.limit:g}  {cell.name}", flush=True)
+    began = time.monotonic()
+    tallies = measure_all(
+        runs=runs,
+        seed=SEED,
+        report=lambda cell: print(f"{time.monotonic() - began:6.1f} s  limit {cell.limit:g}  {cell.name}", flush=True),
+    )
     print(*(goal.line for goal in goals(tallies)), sep="\n")
     if runs == RUNS:
         PAGE.write_text(page(tallies), encoding="utf-8")

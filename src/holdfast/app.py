@@ -6,28 +6,26 @@ import contextlib
 import fcntl
 import os
 import platform
-import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import IO, TYPE_CHECKING, Final
 
-from holdfast import project
+from holdfast import project, subject
 from holdfast.clock import Clock, SystemClock
 from holdfast.errors import InfrastructureError, PlatformError, SpecError, UsageError
 from holdfast.gate import decide
 from holdfast.judge import judge
 from holdfast.load.trace import read_trace
 from holdfast.model.load import schedule
-from holdfast.plan import Plan, make_plan
+from holdfast.plan import Plan, UndecidableError, make_plan
 from holdfast.slo.rules import rule_file
 from holdfast.slo.sloth import read_slos
 from holdfast.store import folder as store
 from holdfast.store.reading import find_run, read_manifest, read_timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from holdfast.chaos.ledger import Entry
@@ -35,15 +33,14 @@ if TYPE_CHECKING:
     from holdfast.clock import Anchor
     from holdfast.errors import Problem
     from holdfast.gate import Decision
-    from holdfast.model.load import Arrival, TraceRow
+    from holdfast.model.load import Arrival, LoadProfile, TraceRow
     from holdfast.model.platform import Driver
-    from holdfast.model.scenario import Experiment, Scenario
+    from holdfast.model.scenario import Experiment, Scenario, Trial
     from holdfast.model.timeline import Timeline
     from holdfast.model.verdict import Report, Verdict
     from holdfast.platforms.readiness import Progress
     from holdfast.run import Glimpse, Ports, Stop
 
-_SHA: Final = 40
 _LIBRARIES: Final = ("holdfast", "locust", "chaostoolkit-lib", "scipy", "pandas")
 
 
@@ -69,21 +66,42 @@ class Outcome:
 
 def arrivals(scenario: Scenario, root: Path) -> tuple[Arrival, ...]:
     """Every request this scenario will offer. Raises SpecError when its trace is absent or broken."""
-    profile = scenario.load
-    rows: tuple[TraceRow, ...] = ()
-    if profile.trace:
-        path = root / profile.trace
-        if not path.is_file():
-            raise UsageError(f"no such trace: {path}", hint=f"see trace = in loadtests/{profile.name}.conf")
-        text = path.read_text(encoding="utf-8")
-        rows = read_trace(text, project.name_in(root, path), start=profile.trace_start)
-    return schedule(profile, seed=scenario.seed, length=scenario.length, trace=rows)
+    return schedule(scenario.load, seed=scenario.seed, length=scenario.length, trace=_trace(scenario.load, root))
+
+
+def _trace(profile: LoadProfile, root: Path) -> tuple[TraceRow, ...]:
+    if not profile.trace:
+        return ()
+    path = root / profile.trace
+    if not path.is_file():
+        raise UsageError(f"no such trace: {path}", hint=f"see trace = in loadtests/{profile.name}.conf")
+    text = path.read_text(encoding="utf-8")
+    return read_trace(text, project.name_in(root, path), start=profile.trace_start)
 
 
 def plan(path: Path, place: Workplace) -> Plan:
     """What running this scenario will cost and can prove; touches nothing."""
     scenario = project.load_scenario(path, place.root)
-    return make_plan(scenario, [one.due for one in arrivals(scenario, place.root)])
+    rows = _trace(scenario.load, place.root)
+
+    def offered(length: float) -> list[float]:
+        return [one.due for one in schedule(scenario.load, seed=scenario.seed, length=length, trace=rows)]
+
+    return make_plan(scenario, offered, _needs_root)
+
+
+def _needs_root(fault: str) -> bool | None:
+    from holdfast import faults
+    from holdfast.faults.base import needs_root
+
+    return needs_root(faults.find(fault)) if fault in faults.names() else None
+
+
+def refuse_undecidable(paths: Iterable[Path], place: Workplace) -> None:
+    """Plan scenarios before anything is touched. Raises UndecidableError with every problem of every plan."""
+    problems = [problem for path in paths for problem in plan(path, place).problems]
+    if problems:
+        raise UndecidableError(tuple(problems))
 
 
 def check(paths: Sequence[Path], root: Path) -> tuple[list[Path], list[Problem]]:
@@ -160,18 +178,27 @@ def run(
     stop: Stop,
     subject: str = "",
     wait: bool = False,
+    undecided_ok: bool = False,
+    trial: Trial | None = None,
+    begun: Callable[[Driver], None] = lambda _: None,
 ) -> Outcome:
     """Play one scenario on the running platform, judge it, write its reports; `wait` for a run that holds the platform.
 
-    Raises SpecError, PlatformError when no platform is ready, InfrastructureError when the record cannot be kept.
+    A `trial` of a series has a seed of its own. `begun` is called when the platform is ours, before it is touched.
+    One that could not pass whatever happens is refused, unless `undecided_ok`. Raises SpecError, PlatformError when no
+    platform is ready, InfrastructureError when the record cannot be kept.
     """
     from holdfast.platforms.connect import connect
 
-    scenario = project.load_scenario(path, place.root)
-    arrivals(scenario, place.root)
+    scenario, planned = project.load_scenario(path, place.root), plan(path, place)
+    if planned.problems and not undecided_ok:
+        raise UndecidableError(planned.problems)
     driver = connect(place.state)
+    scenario = scenario.in_trial(trial.number) if trial else scenario
     with alone(place.state, wait=wait, stop=stop):
-        folder = _play(scenario, driver, place, watch=watch, stop=stop, subject=subject)
+        begun(driver)
+        about = {"subject": subject} | ({"series": trial.series, "trial": str(trial)} if trial else {})
+        folder = _play(scenario, driver, place, watch=watch, stop=stop, about=about)
     return judge_folder(folder, write=True)
 
 
@@ -205,23 +232,26 @@ def _play(
     *,
     watch: Callable[[Glimpse], None],
     stop: Stop,
-    subject: str,
+    about: Mapping[str, str],
 ) -> Path:
+    from holdfast import early
     from holdfast.run import Run, begin
 
     try:
         folder = store.new_folder(place.runs, scenario, place.clock)
         ports = _ports(scenario, driver, place, folder, watch)
         _sweep(ports)
+        if scenario.stop == "early":
+            early.prepare()
         anchor = begin(place.clock)
-        manifest = _manifest(scenario, driver, anchor, subject)
+        manifest = _manifest(scenario, driver, anchor, about)
         store.write_json(folder / store.MANIFEST, {**manifest, "digests": store.keep_specs(folder, scenario)})
         store.point_latest(place.runs, folder)
     except OSError as error:
         raise InfrastructureError(f"no run folder could be made: {error}", hint="is the disk full?") from error
     recorder = store.Recorder(folder, place.clock, anchor.monotonic)
-    expected = len(arrivals(scenario, place.root))
-    Run(scenario, ports, recorder, anchor, place.clock, stop, expected).play()
+    dues = [one.due for one in arrivals(scenario, place.root)]
+    Run(scenario, ports, recorder, anchor, place.clock, stop, dues).play()
     return folder
 
 
@@ -274,18 +304,18 @@ def _ports(
         striker=Striker(driver=driver, ledger=ledger, clock=place.clock, run=folder.name, seed=scenario.seed),
         start_load=start_load,
         start_chaos=start_chaos,
-        take_metrics=lambda anchor: prometheus.connect(endpoints.prometheus).take(scenario, anchor),
+        take_metrics=lambda played, anchor: prometheus.connect(endpoints.prometheus).take(played, anchor),
         take_alerts=lambda since, until: alerts.notifications(endpoints.alerts, since, until),
         watch=watch,
     )
 
 
-def _manifest(scenario: Scenario, driver: Driver, anchor: Anchor, subject: str) -> dict[str, object]:
+def _manifest(scenario: Scenario, driver: Driver, anchor: Anchor, about: Mapping[str, str]) -> dict[str, object]:
     return {
         "schema": "holdfast/run/v1",
         "scenario": scenario.name,
         "scenario_file": store.kept_name(scenario.where.file),
-        "subject": subject,
+        **about,
         "seed": scenario.seed,
         "zero": {"monotonic": anchor.monotonic, "wall": anchor.wall},
         "platform": {**driver.describe(), "fingerprint": driver.fingerprint()},
@@ -316,7 +346,7 @@ def verdict_named(report: Report, name: str) -> Verdict:
 
 def _provenance(manifest: Mapping[str, object]) -> dict[str, str]:
     flat: dict[str, str] = {}
-    for key in ("subject", "seed", "scenario_file"):
+    for key in ("subject", "seed", "series", "trial", "scenario_file"):
         flat[key.replace("_", " ")] = str(manifest.get(key, ""))
     for group in ("platform", "versions", "machine", "digests"):
         found = manifest.get(group)
@@ -355,27 +385,21 @@ def forget_decision(place: Workplace, gate: str, subject: str, paths: Sequence[P
 
 def keep_decision(place: Workplace, decision: Decision) -> Path:
     """Write the gate's decision beside its runs. Raises InfrastructureError when it cannot be kept."""
-    path = place.runs / f"gate-{decision.gate}.json"
+    return keep(place.runs / f"gate-{decision.gate}.json", decision.to_dict())
+
+
+def keep(path: Path, told: Mapping[str, object]) -> Path:
+    """Write an answer beside its runs, whole or not at all. Raises InfrastructureError when it cannot be kept."""
     try:
-        store.write_json(path, decision.to_dict())
+        store.write_json(path, told)
     except OSError as error:
-        raise InfrastructureError(f"the decision could not be written: {error}", hint="is the disk full?") from error
+        raise InfrastructureError(f"{path.name} could not be written: {error}", hint="is the disk full?") from error
     return path
 
 
-def subject_of(root: Path) -> str:
-    """The Git commit of the project, with a mark when files differ from it; empty outside a checkout."""
-    git = shutil.which("git")
-    if git is None:
-        return ""
-
-    def ask(*words: str) -> str:
-        return subprocess.run(
-            [git, "-C", str(root), *words], capture_output=True, text=True, check=False
-        ).stdout.strip()
-
-    commit = ask("rev-parse", "HEAD")
-    return f"git:{commit}" + ("+changes" if ask("status", "--porcelain") else "") if len(commit) == _SHA else ""
+def subject_of(place: Workplace) -> str:
+    """What is judged there: the Git commit with a digest of what differs from it; empty outside a checkout."""
+    return subject.subject_of(place.root, apart=(place.runs, place.state))
 
 
 def open_faults(place: Workplace) -> tuple[Entry, ...]:

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from holdfast.model.verdict import Report, State, worst
+from holdfast.attempts import Standing
+from holdfast.model.verdict import State, worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+class Answer(Protocol):
+    """What one scenario contributes: a run's report, or its standing among all attempts."""
+
+    @property
+    def scenario(self) -> str:
+        """Its name."""
+
+    @property
+    def run(self) -> str:
+        """Folder of its run, or name of its series."""
+
+    @property
+    def state(self) -> State:
+        """Its verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +38,13 @@ class Decision:
     state: State
     expected: tuple[str, ...]
     missing: tuple[str, ...]
-    reports: tuple[Report, ...]
+    answers: tuple[Answer, ...]
+
+    @property
+    def attempts(self) -> str:
+        """Whether the attempts at this subject are known; without, nothing keeps anybody from trying again."""
+        numbers = [one.attempt for one in self.answers if isinstance(one, Standing)]
+        return "counted" if numbers and None not in numbers else "unknown"
 
     def to_dict(self) -> dict[str, Any]:
         """For machines; the evidence itself lies in each run's folder."""
@@ -30,23 +53,46 @@ class Decision:
             "gate": self.gate,
             "subject": self.subject,
             "verdict": self.state.value,
+            "attempts": self.attempts,
             "expected": list(self.expected),
             "missing": list(self.missing),
-            "runs": {report.scenario: {"run": report.run, "verdict": report.state.value} for report in self.reports},
+            "runs": {one.scenario: _told(one) for one in self.answers},
         }
 
 
-def decide(gate: str, subject: str, expected: Sequence[str], reports: Sequence[Report]) -> Decision:
-    """PASS only when every expected scenario, one at least, has a report and all of them are PASS."""
-    done = Counter(report.scenario for report in reports)
-    # Two files may name the same scenario: each must have its own report.
+def _told(answer: Answer) -> dict[str, Any]:
+    if isinstance(answer, Standing):
+        return answer.to_dict()
+    return {"run": answer.run, "verdict": answer.state.value}
+
+
+def decide(gate: str, subject: str, expected: Sequence[str], answers: Sequence[Answer]) -> Decision:
+    """PASS only when every expected scenario, one at least, has an answer and all of them are PASS."""
+    done = Counter(answer.scenario for answer in answers)
+    # Two files may name the same scenario: each must have its own answer.
     missing = tuple((Counter(expected) - done).elements())
     unproved = [State.UNKNOWN] if missing or not expected else []
     return Decision(
         gate=gate,
         subject=subject,
-        state=worst([*(report.state for report in reports), *unproved]),
+        state=worst([*(answer.state for answer in answers), *unproved]),
         expected=tuple(expected),
         missing=missing,
-        reports=tuple(reports),
+        answers=tuple(answers),
     )
+
+
+def attempts_text(decision: Decision) -> list[str]:
+    """Per scenario, which attempt this was and what became of the others."""
+    if not decision.answers:
+        return []
+    if decision.attempts == "unknown":
+        return ["attempts: unknown (no subject: outside a Git checkout name one with --subject)"]
+    return [_attempt(one) for one in decision.answers if isinstance(one, Standing)]
+
+
+def _attempt(one: Standing) -> str:
+    before = f", the others: {', '.join(one.earlier)}" if one.earlier else ""
+    own = f", this one: {one.own}" if one.own is not one.state else ""
+    said = f"; {one.sentence}" if one.sentence else ""
+    return f"{one.scenario}: attempt {one.attempt}{own}{before}{said}"

@@ -6,16 +6,18 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from holdfast import stats
 from holdfast.errors import Location, Problem, SpecError, UsageError
 from holdfast.expect import kinds, shape_of
 from holdfast.expect.base import Context
-from holdfast.model.scenario import Expectation, Experiment, Phase, Scenario
+from holdfast.model.scenario import Expectation, Experiment, Phase, Repeat, Scenario
 from holdfast.slo.sloth import named_in, read_slos
 from holdfast.spec.profile import read_profile
-from holdfast.spec.shapes import Duration, FieldError, Strict, shaped
+from holdfast.spec.shapes import Duration, FieldError, Ratio, Strict, shaped
 from holdfast.spec.source import did_you_mean, read
+from holdfast.units import show_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from holdfast.spec.source import Source
 
 _SHORTEST: Final = 1.0
+_LEAST_CONFIDENCE: Final = 0.8
+_MOST_TRIALS: Final = 1000
 _NAME: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")
 
 
@@ -42,6 +46,12 @@ def _name(value: str) -> str:
     return value
 
 
+def _confident(share: float) -> float:
+    if not _LEAST_CONFIDENCE <= share < 1:
+        raise FieldError("a confidence lies between 80% and 100%", "95% is wrong once in twenty, 99% once in a hundred")
+    return share
+
+
 class _Metadata(Strict):
     name: Annotated[str, AfterValidator(_name)]
     title: str
@@ -55,6 +65,30 @@ class _Phase(Strict):
     chaos: str | None = None
 
 
+def _times(number: int) -> int:
+    if not 1 <= number <= _MOST_TRIALS:
+        raise FieldError(f"a scenario is repeated 1 to {_MOST_TRIALS} times", "each time is a whole run")
+    return number
+
+
+def _claimed(share: float) -> float:
+    if share <= 0:
+        raise FieldError("no number of trials proves that a failure is impossible", "10% takes 29 clean trials")
+    if share >= 1:
+        raise FieldError("fails-at-most: 100% always holds", "it would prove nothing")
+    return share
+
+
+class _Repeat(Strict):
+    times: Annotated[int, AfterValidator(_times)]
+    fails_at_most: Annotated[Ratio, AfterValidator(_claimed)] | None = Field(default=None, alias="fails-at-most")
+
+
+def _repeated(value: object) -> object:
+    """A bare number says how many times."""
+    return {"times": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class ScenarioShape(Strict):
     """A scenario file as it is written."""
 
@@ -62,6 +96,9 @@ class ScenarioShape(Strict):
     kind: Literal["Scenario"]
     metadata: _Metadata
     seed: int = 0
+    confidence: Annotated[Ratio, AfterValidator(_confident)] = 0.95
+    stop: Literal["end", "early"] = "end"
+    repeat: Annotated[_Repeat, BeforeValidator(_repeated, json_schema_input_type=int | _Repeat)] = _Repeat(times=1)
     load: str
     phases: list[_Phase] = Field(min_length=1)
     expect: list[dict[str, Any]] = Field(min_length=1)
@@ -84,6 +121,11 @@ class _Reading:
         text = path.read_text(encoding="utf-8", errors="replace")
         self.files[name_in(self.root, path)] = text
         return text
+
+    def named(self, name: str) -> str | None:
+        """The text of a file that an expectation names, by the one name under which a run folder has it again."""
+        path = self.root / name.lstrip("/")
+        return self.text(path) if name_in(self.root, path) == name else None
 
 
 def name_in(root: Path, path: Path) -> str:
@@ -135,6 +177,7 @@ def read_scenario(text: str, file: str, reading: _Reading) -> Scenario:
     load = _profile(reading, shape.load, source)
     experiments = _experiments(shape, source, reading)
     expect = _expectations(shape, source, slos, phases, reading)
+    repeat = _repeat(whole, source, reading)
     if reading.problems or load is None or whole is None:
         raise SpecError(tuple(reading.problems))
     return Scenario(
@@ -142,6 +185,9 @@ def read_scenario(text: str, file: str, reading: _Reading) -> Scenario:
         title=shape.metadata.title,
         labels=shape.metadata.labels,
         seed=shape.seed,
+        alpha=round(1 - shape.confidence, 12),
+        stop=shape.stop,
+        repeat=repeat,
         load=load,
         phases=phases,
         expect=expect,
@@ -149,6 +195,19 @@ def read_scenario(text: str, file: str, reading: _Reading) -> Scenario:
         files=reading.files,
         where=source.location(()),
     )
+
+
+def _repeat(shape: ScenarioShape | None, source: Source, reading: _Reading) -> Repeat:
+    """How often, with a problem when even clean trials would be too few for the claim."""
+    if shape is None:
+        return Repeat()
+    times, claim = shape.repeat.times, shape.repeat.fails_at_most
+    needed = stats.least_clean_events(claim, round(1 - shape.confidence, 12)) if claim is not None else 0
+    if claim is not None and times < needed:
+        what = f"{times} clean trial{'s' if times > 1 else ''} cannot prove fails-at-most: {show_ratio(claim)}"
+        hint = f"times: {needed} is the least" if needed <= _MOST_TRIALS else f"it would take {needed}: claim less"
+        reading.problems.append(source.problem(("repeat", "times"), what, hint=hint))
+    return Repeat(times=times, fails_at_most=claim)
 
 
 def _salvaged(source: Source) -> ScenarioShape:
@@ -283,6 +342,7 @@ def _expectations(
             phases=phases,
             problems=reading.problems,
             broken=frozenset(reading.broken),
+            read=reading.named,
         )
         for index, item in enumerate(shape.expect if phases else ())
         if isinstance(item, dict)

@@ -10,15 +10,20 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from holdfast import early
 from holdfast.clock import Anchor
 from holdfast.errors import HoldfastError, InfrastructureError
+from holdfast.load import cut
 from holdfast.load.live import Pulse, Tail
+from holdfast.model.scenario import SHORTEST
+from holdfast.model.timeline import Event, LoadRecord, Metrics, Timeline
 from holdfast.store import folder as store
-from holdfast.store.load import LINES, to_parquet
+from holdfast.store.load import BEAT_COLUMNS, LINES, table, to_parquet
 from holdfast.store.reading import metrics_as_json
+from holdfast.units import show_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from holdfast.chaos.ledger import Ledger
@@ -27,7 +32,6 @@ if TYPE_CHECKING:
     from holdfast.load.process import LoadProcess
     from holdfast.model.platform import Driver, Identity
     from holdfast.model.scenario import Experiment, Phase, Scenario
-    from holdfast.model.timeline import Metrics
 
 TICK: Final = 0.1
 LEAD: Final = 3.0
@@ -38,6 +42,8 @@ _CLEAN: Final = 2.0
 """Seconds of a phase before its fault: two scrapes, so that no count falls between two phases' windows."""
 _RESTORE: Final = 15.0
 _CHAOS_ENDS: Final = 45.0
+_AHEAD: Final = 0.5
+"""Seconds from telling the load to stop to its last request: several ticks, so that it has surely heard."""
 
 
 @dataclass(slots=True)
@@ -57,6 +63,8 @@ class Glimpse:
     total_left: float
     pulse: Pulse
     fault: str = ""
+    note: str = ""
+    """The newest thing worth a line of its own."""
 
 
 class RunningChaos(Protocol):
@@ -90,7 +98,8 @@ class Ports:
     start_load: Callable[[float, Path], LoadProcess]
     """(time zero on the monotonic clock, run folder) -> the generator."""
     start_chaos: Callable[[Experiment], RunningChaos]
-    take_metrics: Callable[[Anchor], Metrics]
+    take_metrics: Callable[[Scenario, Anchor], Metrics]
+    """(the scenario as it was played, time zero) -> what the second witness counted."""
     take_alerts: Callable[[float, float], list[str]]
     """(since, until) in unix seconds -> receiver lines."""
     watch: Callable[[Glimpse], None]
@@ -101,20 +110,28 @@ class Run:
     """One scenario being played into one folder."""
 
     scenario: Scenario
+    """With the times of its phases as far as they are known: a phase that ends early moves the later ones."""
     ports: Ports
     record: store.Recorder
     anchor: Anchor
     clock: Clock
     stop: Stop
-    expected: int
-    """Requests that the plan offers; the generator must have planned as many."""
+    dues: Sequence[float]
+    """When each request that the plan offers is due; the generator must have planned as many."""
     tail: Tail = field(init=False)
+    looks: early.Looks = field(default_factory=early.Looks)
+    edges: list[float] = field(default_factory=list)
+    """Start and end of each phase, as written down."""
+    faults: list[Event] = field(default_factory=list)
     chaos: dict[str, RunningChaos] = field(default_factory=dict)
     copied: int = 0
     fault: str = ""
+    note: str = ""
+    told: tuple[str, ...] = ()
+    """What settled the phase that is being played, when it ends early."""
 
     def __post_init__(self) -> None:
-        self.tail = Tail(self.record.folder / LINES)
+        self.tail = Tail(self.record.folder / LINES, keeps=self.scenario.stop == "early")
 
     def play(self) -> None:
         """Run to the end and seal. What goes wrong on the way is an event, so that the judgement can say so.
@@ -133,11 +150,11 @@ class Run:
             raise InfrastructureError(f"the run could not be recorded: {error}", hint="is the disk full?") from error
 
     def _play(self, load: LoadProcess) -> None:
-        self.record.event("load", step="started", pid=load.process.pid, expected=self.expected)
+        self.record.event("load", step="started", pid=load.process.pid, expected=len(self.dues))
         try:
             self._wait_for_load(load)
             for phase in self.scenario.phases:
-                self._phase(phase, load)
+                self._phase(phase.name, load)
             self._wait(self.scenario.length + self.scenario.load.timeout + 5, load, until=lambda: not load.alive())
             self.record.event("load", step="ended", code=load.exit_code())
         except HoldfastError as error:
@@ -153,20 +170,80 @@ class Run:
         self.record.event("load", step="ready", planned=self.tail.planned)
         self._wait(0.0, load)
 
-    def _phase(self, phase: Phase, load: LoadProcess) -> None:
+    def _phase(self, name: str, load: LoadProcess) -> None:
         if self.stop.signal:
             return
-        self.record.event("phase", name=phase.name, edge="start")
+        phase, self.told = self.scenario.phase(name), ()
+        self._edge(name, "start")
         if phase.chaos:
             self._wait(min(phase.start + _CLEAN, phase.end), load)
             self._strike(phase)
-        self._wait(phase.end, load)
+        self._until_the_end_is_known(phase, load)
+        self._wait(self.scenario.phase(name).end, load)
         if not self.stop.signal:
-            self.record.event("phase", name=phase.name, edge="end")
+            self._edge(name, "end", **({"early": True, "settled": list(self.told)} if self.told else {}))
+
+    def _edge(self, name: str, edge: str, **more: object) -> None:
+        at = round(self.record.now(), 6)
+        self.edges.append(at)
+        self.record.event("phase", at=at, name=name, edge=edge, **more)
 
     def _strike(self, phase: Phase) -> None:
         if phase.chaos and not self.stop.signal:
             self.chaos[phase.name] = self.ports.start_chaos(self.scenario.experiments[phase.chaos])
+
+    def _until_the_end_is_known(self, phase: Phase, load: LoadProcess) -> None:
+        """In a scenario that may stop early: play until it is clear when the phase ends; the load ends with the last.
+
+        A phase with another one behind it ends at once. The last one ends a little later, for the load to hear of it.
+        """
+        if self.scenario.stop != "early":
+            return
+        ahead = _AHEAD if phase.name == self.scenario.phases[-1].name else 0.0
+        self._wait(phase.end - ahead, load, until=lambda: self._look(phase))
+        if self.stop.signal:
+            return
+        end = math.ceil((self.record.now() + ahead) / TICK) * TICK if ahead else self.record.now()
+        if self.told and end < phase.end:
+            self.scenario = self.scenario.ending(phase.name, round(end, 6))
+            lasted, planned = show_duration(round(end - phase.start, 1)), show_duration(phase.longest)
+            self.note = f"{phase.name} ends after {lasted} of {planned}: settled {', '.join(self.told)}"
+        else:
+            self.told = ()
+        if ahead and any(one.length < one.longest for one in self.scenario.phases):
+            self._cut(self.scenario.length)
+
+    def _cut(self, until: float) -> None:
+        expected = sum(1 for due in self.dues if due < until)
+        self.record.event("load", step="cut", until=until, expected=expected)
+        cut.tell(self.record.folder / LINES, until)
+
+    def _look(self, phase: Phase) -> bool:
+        """Whether a phase may end now. Asked every tick, so all that is cheap comes first."""
+        known, now = self.tail.known, self.record.now()
+        if not phase.may_end_early or known.until < phase.start + SHORTEST:
+            return False
+        if any(one.alive() for one in self.chaos.values()) or not self.looks.due(now, len(known)):
+            return False
+        self.told = early.settled(self._so_far(now), phase)
+        return bool(self.told)
+
+    def _so_far(self, now: float) -> Timeline:
+        """What is known for sure at second `now`; the witnesses on the platform's side are asked at the end."""
+        return Timeline(
+            run=self.record.folder.name,
+            scenario=self.scenario,
+            anchor=self.anchor,
+            events=(*self.faults, Event(t=now, kind="look")),
+            load=LoadRecord(
+                planned=self.tail.planned,
+                requests=self.tail.known.table(),
+                beats=table([], BEAT_COLUMNS),
+                ended=False,
+            ),
+            metrics=Metrics(trouble="not asked yet"),
+            alerts=(),
+        )
 
     def _wait(self, end: float, load: LoadProcess, until: Callable[[], bool] = lambda: False) -> None:
         """Tick until the run's second `end`, or until something else happened, or until somebody says stop."""
@@ -192,6 +269,7 @@ class Run:
                 total_left=max(0.0, self.scenario.length - now),
                 pulse=self.tail.pulse(),
                 fault=self.fault,
+                note=self.note,
             )
         )
 
@@ -199,17 +277,18 @@ class Run:
         """Bring what the faults wrote down into the run's own record, at the time they wrote it."""
         mine = [entry for entry in self.ports.ledger.entries() if entry.run == self.record.folder.name]
         for entry in mine[self.copied :]:
-            self.record.event(
-                "fault",
-                at=entry.monotonic - self.anchor.monotonic,
-                phase=self._phase_of(entry.monotonic - self.anchor.monotonic),
-                fault=entry.fault,
-                step=entry.step,
-                target=entry.name,
-                unit=entry.unit,
-                id=entry.id,
-                detail=entry.detail,
-            )
+            at = entry.monotonic - self.anchor.monotonic
+            told = {
+                "phase": self._phase_of(at),
+                "fault": entry.fault,
+                "step": entry.step,
+                "target": entry.name,
+                "unit": entry.unit,
+                "id": entry.id,
+                "detail": entry.detail,
+            }
+            self.record.event("fault", at=at, **told)
+            self.faults.append(Event(t=at, kind="fault", data=told))
             self.fault = f"{entry.fault} {entry.name}: {entry.step}"
         self.copied = len(mine)
 
@@ -265,8 +344,10 @@ class Run:
         return [one.identity for one in replicas if not one.ready]
 
     def _collect(self) -> None:
+        if self.scenario.stop == "early":
+            self.scenario = self.scenario.as_played(list(zip(self.edges[::2], self.edges[1::2], strict=False)))
         self.clock.sleep(max(0.0, min(self.scenario.length, self.record.now()) + _SETTLE - self.record.now()))
-        metrics = self.ports.take_metrics(self.anchor)
+        metrics = self.ports.take_metrics(self.scenario, self.anchor)
         self.record.event("collected", source="prometheus", ok=not metrics.trouble, detail=metrics.trouble)
         store.write_json(self.record.folder / store.METRICS, metrics_as_json(metrics))
         try:

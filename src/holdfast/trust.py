@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from holdfast.expect.base import bad_events
+from holdfast.model.scenario import SLIP
 from holdfast.model.verdict import Check, State
 from holdfast.units import show_duration, show_ratio
 
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from holdfast.model.slo import Slo
     from holdfast.model.timeline import Counted, Event, Timeline
 
-NUMBERS: Final = frozenset({"slo", "latency", "recovery", "budget", "invariant"})
+NUMBERS: Final = frozenset({"slo", "latency", "compare", "recovery", "budget", "invariant"})
 """Kinds of expectation that rest on request counts."""
+WITNESSED: Final = NUMBERS | {"metric"}
+"""Those, and what rests on Prometheus under the load that was planned."""
 
 _SHORTFALL: Final = 0.01
-_PHASE_SLIP: Final = 0.5
 _CLOCK_SLIP: Final = 0.5
 _WATCHDOG_GAP: Final = 20.0
 _SCRAPES_MISSED: Final = 3
@@ -88,52 +90,87 @@ def record_whole(timeline: Timeline) -> Check:
 
 
 def phases_kept(timeline: Timeline) -> Check:
-    """Every phase happened when the plan said."""
-    late = []
+    """Every phase happened when the plan said; in a run that may stop early, one after the other and none longer."""
+    odd = []
     for phase in timeline.scenario.phases:
         for edge, due in (("start", phase.start), ("end", phase.end)):
             event = timeline.first("phase", name=phase.name, edge=edge)
-            if event is None or not abs(event.t - due) <= _PHASE_SLIP:
-                late.append(f"{phase.name} {edge} " + ("never came" if event is None else f"at {event.t:.1f} s"))
+            if event is None or not abs(event.t - due) <= SLIP:
+                odd.append(f"{phase.name} {edge} " + ("never came" if event is None else f"at {event.t:.1f} s"))
+        odd += _wrongly_ended(timeline, phase)
+    early = sum(1 for phase in timeline.scenario.phases if phase.planned is not None and _is_short(phase))
     return _check(
         "phases kept",
-        "; ".join(late[:3]),
-        seen="every phase on time",
-        limit=f"each edge within {show_duration(_PHASE_SLIP)}",
+        "; ".join(odd[:3]),
+        seen=f"every phase in its turn, {early} ended early" if early else "every phase on time",
+        limit=f"each edge within {show_duration(SLIP)}",
         reason="requests are assigned by phase",
     )
 
 
+def _is_short(phase: Phase) -> bool:
+    return not phase.length >= phase.longest - SLIP
+
+
+def _wrongly_ended(timeline: Timeline, phase: Phase) -> list[str]:
+    """What is wrong with the end of a phase that bears the times it was played; in the plan itself, nothing."""
+    if phase.planned is None:
+        return []
+    ends = timeline.of("phase", name=phase.name, edge="end")
+    took = f"{phase.name} took {phase.length:.1f} s of {show_duration(phase.planned)}"
+    if timeline.scenario.stop != "early" or len(ends) != 1 or not phase.length <= phase.planned + SLIP:
+        return [took]
+    if not phase.length >= phase.shortest - SLIP:
+        return [f"{took}, at least {show_duration(phase.shortest)} are needed"]
+    return [f"{took}, and nothing says why"] if _is_short(phase) and ends[0].data.get("early") is not True else []
+
+
 def load_offered(timeline: Timeline) -> Check:
-    """The planned arrivals were really sent, to the end."""
+    """The planned arrivals were really sent, to the end; or to where the run cut the load, when it may stop early."""
     load = timeline.load
     sent = int(load.requests["sent"].notna().sum())
-    missing = load.planned - sent
     started = timeline.first("load", step="started")
     expected = started.data.get("expected") if started else None
-    trouble = ""
-    if not load.ended:
-        trouble = f"the load generator stopped early: {sent} of {load.planned} requests sent"
-    elif load.planned == 0:
+    wanted, trouble = _wanted(timeline)
+    missing = wanted - sent
+    if trouble:
+        pass
+    elif not load.ended:
+        trouble = f"the load generator stopped early: {sent} of {wanted} requests sent"
+    elif wanted == 0:
         trouble = "no request was planned"
     elif load.planned != expected:
         trouble = f"the load generator planned {load.planned} requests, the plan says {expected}"
-    elif len(load.requests) > load.planned or load.requests["due"].isna().any():
-        trouble = f"{len(load.requests)} requests are recorded, {load.planned} were planned"
+    elif len(load.requests) > wanted or load.requests["due"].isna().any():
+        trouble = f"{len(load.requests)} requests are recorded, {wanted} were planned"
     elif load.requests["id"].isna().any() or load.requests["id"].duplicated().any():
         trouble = "a request is recorded twice"
-    elif missing > _SHORTFALL * load.planned:
-        trouble = (
-            f"{missing} of {load.planned} planned requests were never sent ({load.dropped} over the in-flight cap)"
-        )
+    elif missing > _SHORTFALL * wanted:
+        trouble = f"{missing} of {wanted} planned requests were never sent ({load.dropped} over the in-flight cap)"
     return _check(
         "load offered",
         trouble,
-        seen=f"{sent} of {load.planned} requests sent",
+        seen=f"{sent} of {wanted} requests sent",
         limit=f"at most {show_ratio(_SHORTFALL)} short",
         reason="a target spared part of the load was not tested",
-        spoils=NUMBERS,
+        spoils=WITNESSED,
     )
+
+
+def _wanted(timeline: Timeline) -> tuple[int, str]:
+    """How many requests had to be offered, and what is wrong with the word that cut the load at the end of the run."""
+    planned, cuts = timeline.load.planned, timeline.of("load", step="cut")
+    if not cuts:
+        return planned, ""
+    until, expected = cuts[0].data.get("until"), cuts[0].data.get("expected")
+    if len(cuts) > 1 or timeline.scenario.stop != "early":
+        return planned, "the load was cut, and nothing in the scenario allows that"
+    if not isinstance(expected, int) or not 0 <= expected <= planned or not isinstance(until, int | float):
+        return planned, f"the load was cut at {until!r} s with {expected!r} of {planned} requests"
+    if not abs(until - timeline.scenario.length) <= SLIP or not cuts[0].t <= until:
+        return planned, f"the load was cut at {until:.1f} s, the run ended at {timeline.scenario.length:.1f} s"
+    after = int((timeline.load.requests["due"] >= until).sum())
+    return expected, f"{after} requests were offered after the load was cut" if after else ""
 
 
 def load_on_time(timeline: Timeline) -> Check:
@@ -235,7 +272,7 @@ def _ended(timeline: Timeline, trouble: str) -> list[Event]:
 
 
 def _within(t: float, phase: Phase) -> bool:
-    return phase.start - _PHASE_SLIP <= t <= phase.end + _PHASE_SLIP
+    return phase.start - SLIP <= t <= phase.end + SLIP
 
 
 _BEGUN: Final = ("asked", "refused", "applied")
@@ -261,7 +298,7 @@ def prometheus_watched(timeline: Timeline) -> Check:
         seen=f"widest scrape gap {show_duration(round(widest, 1))}",
         limit=f"no gap over {show_duration(most)}",
         reason="the second witness must have looked",
-        spoils=NUMBERS,
+        spoils=WITNESSED,
     )
 
 
@@ -287,7 +324,7 @@ def witnesses_agree(timeline: Timeline) -> Check:
         seen="client and Prometheus agree",
         limit="requests that ended within 1.5 scrapes of a phase's edge, and 2 scrapes' extrapolation",
         reason="two witnesses that disagree prove nothing",
-        spoils=NUMBERS,
+        spoils=WITNESSED,
     )
 
 

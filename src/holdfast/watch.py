@@ -36,7 +36,7 @@ def line(seen: Glimpse) -> str:
     return "  ".join([*words, seen.fault]).rstrip()
 
 
-def panel(seen: Glimpse, title: str, length: float) -> Panel:
+def panel(seen: Glimpse, title: str) -> Panel:
     """The live view of one moment."""
     pulse = seen.pulse
     facts = Table.grid(padding=(0, 2))
@@ -50,8 +50,10 @@ def panel(seen: Glimpse, title: str, length: float) -> Panel:
     facts.add_row("ttft p50", ttft, "in flight", f"{pulse.in_flight}")
     fault = Text(f"fault  {seen.fault or 'none'}", style="yellow" if seen.fault else "dim")
     bar = Table.grid(expand=True)  # a bar by itself ends without a new line
-    bar.add_row(ProgressBar(total=length, completed=max(0.0, seen.t)))
-    return Panel(Group(bar, facts, fault), title=title, title_align="left", width=72)
+    # What is left shrinks when a phase ends early, so the whole is what was played and what is left.
+    bar.add_row(ProgressBar(total=seen.t + seen.total_left, completed=max(0.0, seen.t)))
+    notes = [Text(seen.note, style="green")] if seen.note else []
+    return Panel(Group(bar, facts, fault, *notes), title=title, title_align="left", width=72)
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class Watcher:
     _live: Live | None = field(default=None, init=False)
     _phase: str = field(default="", init=False)
     _next: float = field(default=0.0, init=False)
+    _note: str = field(default="", init=False)
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -81,8 +84,11 @@ class Watcher:
 
     def __call__(self, seen: Glimpse) -> None:
         """Take one look."""
+        if seen.note != self._note and not self._live:
+            self.console.print(f"{seen.t:6.1f}s {seen.note}", highlight=False, markup=False, soft_wrap=True)
+        self._note = seen.note
         if self._live:
-            self._live.update(panel(seen, self.title, self.length))
+            self._live.update(panel(seen, self.title))
         elif seen.phase != self._phase or seen.t >= self._next:
             self._phase, self._next = seen.phase, seen.t + EVERY
             self.console.print(line(seen), highlight=False, soft_wrap=True)

@@ -13,10 +13,10 @@ SOURCE = Path(__file__).parents[2] / "src" / "holdfast"
 FLOORS = (
     {"cli", "__main__", "plugin"},  # faces: words to calls
     {"watch", "signals"},  # what a person sees of a run, and how they stop it
-    {"app"},  # composition root: the only place that knows every adapter
+    {"app", "play"},  # composition root: the only place that knows every adapter; play calls it as often as asked
     {"run"},  # the one impure loop
-    {"load", "chaos", "faults", "platforms", "sources"},  # adapters
-    {"judge", "trust", "plan", "report", "gate", "schema", "testing"},  # pure
+    {"load", "chaos", "faults", "platforms", "sources", "subject"},  # adapters
+    {"judge", "trust", "early", "plan", "report", "gate", "trials", "attempts", "schema", "testing"},  # pure
     {"store"},  # text in and out
     {"project", "settings"},
     {"expect"},
@@ -147,7 +147,7 @@ def test_judging_reads_no_clock_no_chance_and_no_environment():
     found = [
         f"{module}:{line} imports {target}"
         for module, path in MODULES.items()
-        if part(module) in {"judge", "trust", "gate", "plan", "expect", "stats"}
+        if part(module) in {"judge", "trust", "gate", "trials", "attempts", "plan", "expect", "stats"}
         for target, line, _ in imports(ast.parse(path.read_text(encoding="utf-8")))
         if target.split(".")[0] in world
     ]

@@ -36,7 +36,7 @@ def test_without_failover_the_same_scenario_fails(bench):
     code, text = bench.do("gate", "quickstart", "--up", "--set", "failover=off")
     assert code == 1, text
     states = {one["id"]: one["state"] for one in bench.verdict()["expectations"]}
-    assert states["slo:gateway/availability[fault]"] == "FAIL"
+    assert states["recovery:gateway/availability"] == "FAIL"
 
 
 def test_with_prometheus_stopped_half_way_nothing_is_known(bench):

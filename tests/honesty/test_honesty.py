@@ -6,13 +6,18 @@ docs/reference/honesty.md holds the same measurement with thousands of runs in m
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from holdfast import stats
-from honest_rules import FAIL, PASS, UNKNOWN, boundaries, e_process, exact, measure, sequential, shifted_up
-from honest_worlds import Cell, outcomes, strain
+from holdfast.expect.proportion import Counts, prove
+from holdfast.model.verdict import State
+from holdfast.testing import a_scenario
+from honest_rules import CHOSEN, boundaries, e_process, exact, measure, sequential, shifted_up
+from honest_verdict import FAIL, PASS, UNKNOWN, early, verdict
+from honest_worlds import Cell, Sample, sample, strain
 
 RUNS, SEED = 300, 11
 
@@ -28,17 +33,17 @@ def at_most(share: float, runs: int = RUNS) -> float:
 def test_bursts_keep_the_rate():
     # 3 sigma of 2,400,000 independent draws would be 0.02 %; bursts of a dozen requests make it four times that.
     for phi in (0.0, 0.5, 0.9):
-        seen = outcomes(cell(1, phi=phi), np.random.default_rng(3), 200, 0.01)
+        seen = sample(cell(1, phi=phi), np.random.default_rng(3), 200, 0.01).bad
         assert seen.mean() == pytest.approx(0.01, abs=0.0008)
 
 
 def test_bursts_are_bursts():
-    seen = outcomes(cell(1, phi=0.9), np.random.default_rng(3), 200, 0.01)
+    seen = sample(cell(1, phi=0.9), np.random.default_rng(3), 200, 0.01).bad
     after_a_bad_one = seen[:, 1:][seen[:, :-1]].mean()
     assert after_a_bad_one > 0.4
 
 
-@pytest.mark.parametrize("rule", ["exact, once", "e-process", "block betting"])
+@pytest.mark.parametrize("rule", ["verdict", "verdict, early", "exact, once", "e-process", "block betting"])
 def test_a_service_exactly_at_its_limit_is_rarely_called_good_or_bad(rule):
     tally = measure(cell(1), runs=RUNS, seed=SEED, rules=(rule,))[rule]
     assert tally.false_pass <= at_most(0.05)
@@ -52,14 +57,21 @@ def test_looking_again_and_again_at_a_bound_for_one_look_is_not_honest():
     assert tally.false_fail > 0.15
 
 
-def test_in_bursts_blocks_stay_honest_where_requests_do_not():
-    tallies = measure(cell(1, phi=0.9), runs=RUNS, seed=SEED, rules=("exact, once", "e-process", "block betting"))
-    assert tallies["block betting"].false_pass <= at_most(0.10)
+def test_at_an_error_probability_of_one_in_a_hundred_one_in_a_hundred_is_wrong():
+    strict = replace(cell(1), alpha=0.01)
+    for tally in measure(strict, runs=RUNS, seed=SEED, rules=CHOSEN).values():
+        assert max(tally.false_pass, tally.false_fail) <= at_most(0.01)
+
+
+def test_in_bursts_the_verdict_stays_honest_where_plain_counts_do_not():
+    tallies = measure(cell(1, phi=0.9), runs=RUNS, seed=SEED)
+    for rule in ("verdict", "verdict, early", "block betting"):
+        assert tallies[rule].false_pass <= at_most(0.10)
     assert tallies["exact, once"].false_pass > 0.12
     assert tallies["e-process"].false_pass > 0.12
 
 
-@pytest.mark.parametrize("rule", ["exact, once", "e-process", "block betting"])
+@pytest.mark.parametrize("rule", ["verdict", "verdict, early", "exact, once", "e-process", "block betting"])
 def test_a_good_service_is_proved_good_and_a_bad_one_bad(rule):
     good, bad = (measure(cell(times), runs=100, seed=SEED, rules=(rule,))[rule] for times in (0.2, 10))
     assert (good.failed, bad.passed) == (0, 0)
@@ -84,9 +96,23 @@ def test_looking_only_at_bad_requests_finds_what_looking_at_each_finds():
     for times in (0.1, 0.5, 1, 3):
         seen = np.random.default_rng(9).random((40, 2000)) < 0.01 * times
         answers, after = stats.decide_path(seen, 0.01)
-        sparse = e_process(seen, seen, short)
+        runs = Sample(bad=seen, slow=seen)
+        sparse = e_process(runs, runs, short)
         assert sparse.said.tolist() == answers.tolist()
         assert sparse.after.tolist() == after.tolist()
+
+
+@pytest.mark.parametrize(("rule", "stop", "horizon"), [(verdict, "end", 1200), (early, "early", 240)])
+@pytest.mark.parametrize(("phi", "times"), [(0.0, 1), (0.0, 0.2), (0.9, 1), (0.9, 5)])
+def test_the_verdict_simulated_is_the_verdict_given(phi, times, rule, stop, horizon):
+    # 240 requests are 20 s: the early rule looks once.
+    truth = Cell(limit=0.05, times=times, phi=phi, horizon=horizon)
+    runs = sample(truth, np.random.default_rng(5), 20, truth.ratio)
+    moments = ((np.arange(horizon) + 0.5) / truth.second).tolist()
+    for bad, slow, said in zip(runs.bad, runs.slow, rule(runs, runs, truth).said, strict=True):
+        effect = stats.effect_seen(moments, bad.tolist(), slow.tolist())
+        state, _ = prove(Counts(bad=int(bad.sum()), total=horizon, effect=effect), 0.05, a_scenario(stop=stop), {})
+        assert state is {PASS: State.PASS, FAIL: State.FAIL, UNKNOWN: State.UNKNOWN}[said]
 
 
 def test_the_boundaries_are_where_the_answer_changes():

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from honest_page import RUNS, SEED, goals, page
-from honest_rules import measure
-from honest_worlds import cells
+from honest_rules import measure_all
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "honesty.md"
 
@@ -27,7 +26,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def tallies():
-    return [tally for cell in cells() for tally in measure(cell, runs=RUNS, seed=SEED).values()]
+    return measure_all(runs=RUNS, seed=SEED)
 
 
 def test_every_goal_is_met_or_missed_by_chance_alone(tallies):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from holdfast import app
 from holdfast.clock import VirtualClock
 from holdfast.errors import ExitCode
+from holdfast.model.scenario import Trial
 from holdfast.plugin import gate  # noqa: F401 - imported before pytester, which forgets what it imports
 from holdfast.project import load_scenario
 from holdfast.report.page import page
@@ -19,6 +21,7 @@ from holdfast.store import folder as store
 from holdfast.store import load
 from holdfast.store.reading import metrics_as_json
 from holdfast.testing import a_report, a_timeline
+from holdfast.trials import Series
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,9 +58,12 @@ NAMES = [
 LINES = [15, 16, 17, 1]
 
 
-def write_run(runs: Path, path: Path, root: Path, *, restored: bool = True, **story) -> Path:
+def write_run(
+    runs: Path, path: Path, root: Path, *, restored: bool = True, trial: Trial | None = None, **story
+) -> Path:
     """A sealed run folder of the scenario in `path`, with the story of `holdfast.testing.a_timeline`."""
     scenario = load_scenario(path, root)
+    scenario = scenario.in_trial(trial.number) if trial else scenario
     timeline = a_timeline(scenario=scenario, **story)
     folder = store.new_folder(runs, scenario, VirtualClock(epoch=timeline.anchor.wall))
     manifest = {
@@ -66,6 +72,7 @@ def write_run(runs: Path, path: Path, root: Path, *, restored: bool = True, **st
         "scenario_file": scenario.where.file,
         "zero": {"monotonic": timeline.anchor.monotonic, "wall": timeline.anchor.wall},
         "digests": store.keep_specs(folder, scenario),
+        **({"seed": scenario.seed, "series": trial.series, "trial": str(trial)} if trial else {}),
     }
     store.write_json(folder / store.MANIFEST, manifest)
     recorder = store.Recorder(folder, VirtualClock(), timeline.anchor.monotonic)
@@ -132,6 +139,19 @@ class Project:
     def stored(self, path: Path | None = None, **story) -> str:
         """The option that judges a run with this story instead of playing one."""
         return f"--holdfast-judge={write_run(self.root / 'runs', path or self.path, self.root, **story)}"
+
+    def series(self, *stories: dict, repeat: str) -> str:
+        """The option that judges a series whose trials had these stories; the scenario is made to repeat."""
+        self.path.write_text(SCENARIO.replace("seed: 7", f"seed: 7\nrepeat: {repeat}"), encoding="utf-8")
+        scenario = load_scenario(self.path, self.root)
+        series = Series(name="series-1", scenario=scenario.name, seed=7, repeat=scenario.repeat)
+        for number, story in enumerate(stories, 1):
+            trial = Trial(series=series.name, number=number, times=scenario.repeat.times)
+            folder = write_run(self.root / "runs", self.path, self.root, trial=trial, **story)
+            report = app.judge_folder(folder).report
+            series = replace(series, reports={**series.reports, number: report})
+        store.write_json(self.root / "runs" / f"{series.name}.json", series.to_dict())
+        return f"--holdfast-judge={self.root / 'runs' / series.name}.json"
 
     def run(self, *words: str, where: str = "scenarios") -> pytest.RunResult:
         """Pytest in this process: everything heavy is imported already."""

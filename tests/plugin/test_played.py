@@ -18,7 +18,9 @@ from holdfast.platforms import lifecycle, tools
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
-TOO_SHORT = {"for: 10s": "for: 1s", "for: 20s}": "for: 2s}", "for: 20s,": "for: 12s,", "for: 25s": "for: 2s"}
+SHORT = {"for: 10s": "for: 1s", "for: 20s}": "for: 2s}", "for: 20s,": "for: 12s,", "for: 25s": "for: 2s"}
+# Under 20 s each second proves as much as one request: 4 of them 1 - 0.05 ** (1 / 4) = 53 % bad, 12 of them 23 %.
+ENOUGH = {"recovery]}": "recovery], objective: 40%}", "objective: 90%": "objective: 70%"}
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +42,11 @@ def platform(tmp_path_factory):
 
 @pytest.fixture
 def short(project, platform):
-    """The project with a scenario of 17 s, too short to prove anything: it ends as UNKNOWN, and quickly."""
+    """The project with a scenario of 17 s, which asks for so little that it is not refused, and ends quickly."""
     text = project.text
-    for long, brief in TOO_SHORT.items():
-        text = text.replace(long, brief)
+    for old, new in {**SHORT, **ENOUGH}.items():
+        assert old in text
+        text = text.replace(old, new)
     project.path.write_text(text)
     project.scenario(
         "second",
@@ -70,7 +73,7 @@ def test_each_scenario_is_played_once(short, platform, words):
     assert played(short) == ["engine-dies", "second"]
     # 3 expectations and trust, 2 expectations and trust; once more for each further process that judges all of them.
     assert sum(found.parseoutcomes().values()) == 7 * (2 if "each" in words else 1)
-    assert found.ret in {ExitCode.UNKNOWN, ExitCode.FAIL}
+    assert found.ret in {ExitCode.PASS, ExitCode.UNKNOWN, ExitCode.FAIL}
 
 
 @pytest.mark.parametrize("workers", ["-n2"])

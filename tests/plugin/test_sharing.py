@@ -17,7 +17,7 @@ MODES = ["load", "loadgroup"]
 ASK = """
 import sys
 from pathlib import Path
-from holdfast import app
+from holdfast.play import judge_run
 from holdfast.plugin.runs import Runs
 
 path, share, stored, plays = map(Path, sys.argv[1:])
@@ -25,7 +25,7 @@ path, share, stored, plays = map(Path, sys.argv[1:])
 def play(path):
     with plays.open("a") as file:
         file.write("played\\n")
-    return app.judge_folder(stored)
+    return judge_run(stored)
 
 print(Runs(play, share).outcome(path).folder)
 """

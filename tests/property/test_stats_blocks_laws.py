@@ -87,10 +87,21 @@ def test_a_fair_game_keeps_its_mean(side, mean, sizes):
 
 @given(records())
 def test_dependent_events_never_tell_more_than_independent_ones(blocks):
-    effect = stats.design_effect(blocks)
-    if effect is not None:
-        assert effect >= 1
-        assert stats.effective_total(blocks) <= sum(blocks.total)
+    assert 1 <= stats.design_effect(blocks) < math.inf
+
+
+@given(st.lists(st.tuples(TIMES, st.booleans(), st.floats(0, 10)), max_size=60), st.randoms())
+def test_the_order_of_the_record_changes_no_effect(events, random):
+    mixed = random.sample(events, len(events))
+    told = [stats.effect_seen(*zip(*rows, strict=True)) for rows in (events, mixed) if rows]
+    assert len({round(effect, 9) for effect in told}) <= 1
+    assert all(effect >= 1 for effect in told)
+
+
+@given(st.integers(0, 50), st.integers(1, 2000), st.floats(0.001, 0.5), st.floats(1, 100))
+def test_an_effect_only_ever_takes_a_decision_back(bad, good, limit, effect):
+    plain = stats.decide(bad, bad + good, limit)
+    assert stats.decide(bad, bad + good, limit, effect=effect) in {plain, None}
 
 
 def _columns(events):

@@ -35,7 +35,7 @@ def test_the_same_arguments_give_the_same_story():
 @pytest.mark.parametrize(
     ("changes", "state"),
     [
-        ({"bad": {"fault": 30}}, State.FAIL),  # 30 of 240 is 12.5 %, 5 % may be
+        ({"bad": {"fault": 40}}, State.FAIL),  # 40 of 240 is 16.7 %, 10 % may be
         ({"slow": {"recovery": 60}}, State.FAIL),  # 60 of 540 is 11 %, 5 % may be
         ({"alerts": ()}, State.FAIL),
         ({"alerts": an_alert(fired=60.0, cleared=70.0)}, State.FAIL),  # 29 s after the fault, 10 s allowed

@@ -48,7 +48,7 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def story_page():
-    timeline = a_timeline(slow={"fault": 30})
+    timeline = a_timeline(slow={"fault": 6})
     return page(judge(timeline, {"holdfast": "0.1.0", "seed": "7"}), timeline)
 
 
@@ -94,7 +94,7 @@ def test_it_says_how_to_judge_again_and_where_it_comes_from(story_page):
 
 
 def test_the_same_run_gives_the_same_page(story_page):
-    timeline = a_timeline(slow={"fault": 30})
+    timeline = a_timeline(slow={"fault": 6})
     assert page(judge(timeline, {"holdfast": "0.1.0", "seed": "7"}), timeline) == story_page
 
 

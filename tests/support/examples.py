@@ -47,14 +47,18 @@ def write_project(root: Path, **changes: tuple[str, str]) -> Path:
     return root / files["scenario"]
 
 
-def write_run(folder: Path, timeline: Timeline, *, sealed: bool = True) -> Path:
-    """The record of a run in a folder; one that is not `sealed` was killed while it recorded."""
+def write_run(folder: Path, timeline: Timeline, *, sealed: bool = True, **about: Any) -> Path:
+    """The record of a run in a folder; one that is not `sealed` was killed while it recorded.
+
+    `about` are further fields of its manifest.
+    """
     folder.mkdir(parents=True)
     scenario = timeline.scenario
     manifest = {
         "scenario": scenario.name,
         "scenario_file": scenario.where.file,
         "zero": {"monotonic": timeline.anchor.monotonic, "wall": timeline.anchor.wall},
+        **about,
     }
     store.write_json(folder / store.MANIFEST, {**manifest, "digests": store.keep_specs(folder, scenario)})
     recorder = store.Recorder(folder, VirtualClock(), timeline.anchor.monotonic)

@@ -10,25 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from holdfast import stats
-from honest_worlds import Cell, outcomes
+from honest_verdict import FAIL, PASS, UNKNOWN, Answers, early, verdict
+from honest_worlds import Cell, Sample, cells, sample, short_cells, strict_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PASS, UNKNOWN, FAIL = 1, 0, -1
 CHUNK = 100
 WINDOWS = 10
 POINTS = 60
 HEALTHY = 0.5
 """Kayenta compares with a baseline: a service of the same kind that spends half of what the limit allows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """Per run: the answer, and the requests it took (those of the whole run for no answer)."""
-
-    said: np.ndarray
-    after: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,26 +48,28 @@ class Tally:
         return 1 - (self.passed + self.failed) / self.runs
 
 
-def exact(bad: int, total: int, limit: float) -> int:
+def exact(bad: int, total: int, limit: float, alpha: float = stats.ALPHA) -> int:
     """Clopper-Pearson's two bounds against the limit."""
-    if stats.upper_bound(bad, total) <= limit:
+    if stats.upper_bound(bad, total, alpha) <= limit:
         return PASS
-    return FAIL if stats.lower_bound(bad, total) > limit else UNKNOWN
+    return FAIL if stats.lower_bound(bad, total, alpha) > limit else UNKNOWN
 
 
-def sequential(bad: int, total: int, limit: float) -> int:
-    return {"good": PASS, None: UNKNOWN, "bad": FAIL}[stats.decide(bad, total, limit)]
+def sequential(bad: int, total: int, limit: float, alpha: float = stats.ALPHA) -> int:
+    return {"good": PASS, None: UNKNOWN, "bad": FAIL}[stats.decide(bad, total, limit, alpha)]
 
 
-def fixed(seen: np.ndarray, _: np.ndarray, cell: Cell) -> Answers:
+def fixed(mine: Sample, _: Sample, cell: Cell) -> Answers:
     """Clopper-Pearson, asked once, at the planned end."""
-    counts, place = np.unique(seen.sum(axis=1), return_inverse=True)
-    said = np.array([exact(int(bad), cell.horizon, cell.limit) for bad in counts])[place]
-    return Answers(said=said, after=np.full(len(seen), cell.horizon))
+    counts, place = np.unique(mine.bad.sum(axis=1), return_inverse=True)
+    said = np.array([exact(int(bad), cell.horizon, cell.limit, cell.alpha) for bad in counts])[place]
+    return Answers(said=said, after=np.full(len(mine.bad), cell.horizon))
 
 
 @lru_cache
-def boundaries(rule: Callable[[int, int, float], int], limit: float, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+def boundaries(
+    rule: Callable[[int, int, float, float], int], limit: float, horizon: int, alpha: float = stats.ALPHA
+) -> tuple[np.ndarray, np.ndarray]:
     """Per number k of bad requests: the fewest requests with k bad that PASS, and the most that FAIL.
 
     Both rules only gain from a good request towards PASS, and only lose by it towards FAIL, so each is one number.
@@ -86,20 +80,20 @@ def boundaries(rule: Callable[[int, int, float], int], limit: float, horizon: in
         low, high = max(bad, 1) - 1, horizon + 1
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (low, middle) if rule(bad, middle, limit) == PASS else (middle, high)
+            low, high = (low, middle) if rule(bad, middle, limit, alpha) == PASS else (middle, high)
         passes.append(high)
         low, high = max(bad, 1) - 1, horizon + 1
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if rule(bad, middle, limit) == FAIL else (low, middle)
+            low, high = (middle, high) if rule(bad, middle, limit, alpha) == FAIL else (low, middle)
         fails.append(low if low >= max(bad, 1) else 0)
     return np.array(passes), np.array(fails)
 
 
-def peeked(rule: Callable[[int, int, float], int], seen: np.ndarray, cell: Cell) -> Answers:
+def peeked(rule: Callable[[int, int, float, float], int], seen: np.ndarray, cell: Cell) -> Answers:
     """Ask after every single request and take the first answer; only the places of bad requests are looked at."""
     runs, horizon = seen.shape
-    passes, fails = boundaries(rule, cell.limit, horizon)
+    passes, fails = boundaries(rule, cell.limit, horizon, cell.alpha)
     most, late = len(passes) - 1, horizon + 1
     row, place = np.divmod(np.flatnonzero(seen), horizon)
     rank = np.arange(len(row)) - np.searchsorted(row, np.arange(runs))[row]
@@ -117,20 +111,20 @@ def peeked(rule: Callable[[int, int, float], int], seen: np.ndarray, cell: Cell)
     return Answers(said=said, after=np.minimum(after, horizon))
 
 
-def naive(seen: np.ndarray, _: np.ndarray, cell: Cell) -> Answers:
+def naive(mine: Sample, _: Sample, cell: Cell) -> Answers:
     """Clopper-Pearson as if planned, asked after every request."""
-    return peeked(exact, seen, cell)
+    return peeked(exact, mine.bad, cell)
 
 
-def e_process(seen: np.ndarray, _: np.ndarray, cell: Cell) -> Answers:
+def e_process(mine: Sample, _: Sample, cell: Cell) -> Answers:
     """The mixture e-process, asked after every request."""
-    return peeked(sequential, seen, cell)
+    return peeked(sequential, mine.bad, cell)
 
 
-def block_betting(seen: np.ndarray, _: np.ndarray, cell: Cell) -> Answers:
+def block_betting(mine: Sample, _: Sample, cell: Cell) -> Answers:
     """The betting bounds with blocks as units, asked after every block from the twentieth on."""
-    shares = seen.reshape(len(seen), -1, cell.block).mean(axis=2)
-    enough, late = -math.log(stats.ALPHA), shares.shape[1] + 1
+    shares = mine.bad.reshape(len(mine.bad), -1, cell.block).mean(axis=2)
+    enough, late = -math.log(cell.alpha), shares.shape[1] + 1
 
     def first(side: str) -> np.ndarray:
         reached = stats.log_capital_path(shares, cell.limit, side) >= enough
@@ -155,24 +149,26 @@ def shifted_up(canary: np.ndarray, baseline: np.ndarray) -> np.ndarray:
     return ordered[:, low] > 0.25 * np.abs(estimate)
 
 
-def kayenta(seen: np.ndarray, baseline: np.ndarray, cell: Cell) -> Answers:
+def kayenta(mine: Sample, other: Sample, cell: Cell) -> Answers:
     """Kayenta's Mann-Whitney judge on 60 error rates a side: High is FAIL, all else PASS."""
-    points = [part.reshape(len(part), POINTS, -1).mean(axis=2) for part in (seen, baseline)]
+    points = [part.bad.reshape(len(part.bad), POINTS, -1).mean(axis=2) for part in (mine, other)]
     said = np.where(shifted_up(*points), FAIL, PASS)
-    return Answers(said=said, after=np.full(len(seen), cell.horizon))
+    return Answers(said=said, after=np.full(len(said), cell.horizon))
 
 
-def threshold(seen: np.ndarray, _: np.ndarray, cell: Cell) -> Answers:
+def threshold(mine: Sample, _: Sample, cell: Cell) -> Answers:
     """As Argo Rollouts and Flagger are commonly set: ten windows of 1 / limit requests, each within the limit."""
     window = round(1 / cell.limit)
-    ratios = seen[:, : WINDOWS * window].reshape(len(seen), WINDOWS, window).mean(axis=2)
+    ratios = mine.bad[:, : WINDOWS * window].reshape(-1, WINDOWS, window).mean(axis=2)
     over = ratios > cell.limit + 1e-12
     failed = over.any(axis=1)
     after = np.where(failed, over.argmax(axis=1) + 1, WINDOWS) * window
     return Answers(said=np.where(failed, FAIL, PASS), after=after)
 
 
-RULES: dict[str, Callable[[np.ndarray, np.ndarray, Cell], Answers]] = {
+RULES: dict[str, Callable[[Sample, Sample, Cell], Answers]] = {
+    "verdict": verdict,
+    "verdict, early": early,
     "exact, once": fixed,
     "exact, re-checked": naive,
     "e-process": e_process,
@@ -184,14 +180,21 @@ RULES: dict[str, Callable[[np.ndarray, np.ndarray, Cell], Answers]] = {
 
 def measure(cell: Cell, *, runs: int, seed: int, rules: tuple[str, ...] = tuple(RULES)) -> dict[str, Tally]:
     """Draw `runs` runs of a cell, and one baseline for each, and let every rule answer all of them."""
-    rng = np.random.default_rng([seed, round(cell.limit * 1e6), round(cell.times * 100), round(cell.phi * 100)])
+    truth = [
+        round(cell.limit * 1e6),
+        round(cell.times * 100),
+        round(cell.phi * 100),
+        cell.hidden,
+        round(cell.alpha * 100),
+    ]
+    rng = np.random.default_rng([seed, *truth])
     answers: dict[str, list[Answers]] = {name: [] for name in rules}
     for start in range(0, runs, CHUNK):
         size = min(CHUNK, runs - start)
-        seen = outcomes(cell, rng, size, cell.ratio)
-        baseline = outcomes(cell, rng, size, cell.limit * HEALTHY)
+        mine = sample(cell, rng, size, cell.ratio)
+        other = sample(cell, rng, size, cell.limit * HEALTHY)
         for name in rules:
-            answers[name].append(RULES[name](seen, baseline, cell))
+            answers[name].append(RULES[name](mine, other, cell))
     return {name: _tally(cell, name, parts) for name, parts in answers.items()}
 
 
@@ -206,3 +209,17 @@ def _tally(cell: Cell, rule: str, parts: list[Answers]) -> Tally:
         failed=int((said == FAIL).sum()),
         median=float(np.median(np.where(said == UNKNOWN, np.inf, after))),
     )
+
+
+CHOSEN = ("verdict", "verdict, early", "exact, once", "e-process")
+"""Rules whose error probability can be chosen, and that need no more requests than they get."""
+
+
+def measure_all(*, runs: int, seed: int, report: Callable[[Cell], None] = lambda _: None) -> list[Tally]:
+    """Every cell of the page, short ones and those at 1 % last; `report` is told of each cell once it is done."""
+    tallies: list[Tally] = []
+    for cell in (*cells(), *short_cells(), *strict_cells()):
+        rules = CHOSEN if cell.short or cell.alpha != stats.ALPHA else tuple(RULES)
+        tallies += measure(cell, runs=runs, seed=seed, rules=rules).values()
+        report(cell)
+    return tallies

@@ -144,12 +144,12 @@ class Rig:
             striker=striker,
             start_load=None,
             start_chaos=self._start_chaos,
-            take_metrics=lambda _: Metrics(),
+            take_metrics=lambda *_: Metrics(),
             take_alerts=lambda *_: [],
             watch=lambda _: None,
         )
         recorder = store.Recorder(self.folder, self.clock, ANCHOR.monotonic)
-        return Run(scenario_of(document), ports, recorder, ANCHOR, self.clock, self.stop, 0)
+        return Run(scenario_of(document), ports, recorder, ANCHOR, self.clock, self.stop, ())
 
     def _start_chaos(self, experiment: Experiment) -> RunningExperiment:
         configuration = {"holdfast_state": "", "holdfast_run": self.folder.name, "holdfast_seed": 7}

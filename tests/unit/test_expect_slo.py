@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,20 +23,52 @@ def judged(slo=None, during=CALM, objective=None, **story):
     )
 
 
+EVEN = {"edit": lambda rows: rows.assign(first=rows["due"] + 0.1)}
+"""All equally slow, so that nothing hints at company."""
+
+
 def test_enough_good_requests_pass():
     # baseline 20 s x 12/s + recovery 25 s x 12/s = 540; 0 bad: 1 - 0.05^(1/540) = 0.55 % <= 1 %
-    verdict = judged()
+    verdict = judged(**EVEN)
     assert (verdict.state, verdict.evidence.n, verdict.evidence.bad) == (State.PASS, 540, 0)
     assert verdict.evidence.high == pytest.approx(1 - 0.05 ** (1 / 540))
     assert verdict.sentence == "0 of 540 requests were bad (0%); 1% may be, and at most 0.553% truly are."
 
 
-def test_two_bad_of_540_are_too_few_to_decide():
+def test_a_bad_one_in_each_phase_of_540_is_too_few_to_decide():
     # U(2, 540) = 1.16 % > 1 %, L(2, 540) = 0.07 % <= 1 %; 628 requests carry two bad ones: 88 more
-    verdict = judged(bad={"baseline": 2})
-    assert verdict.state is State.UNKNOWN
+    verdict = judged(bad={"baseline": 1, "recovery": 1}, **EVEN)
+    assert (verdict.state, verdict.evidence.n_eff) == (State.UNKNOWN, 540)
     assert verdict.evidence.more == 628 - 540
     assert verdict.sentence.endswith("Too few to decide: 88 more good requests would prove it.")
+
+
+def test_two_that_fail_together_tell_as_much_as_one():
+    # Two in the same second: n_eff = 540 / 2 = 270 with 1 bad, and 473 carry one: (473 - 270) * 2 = 406 more, or
+    # 408, for 45 blocks make a little more of it than 2.
+    verdict = judged(bad={"baseline": 2}, **EVEN)
+    assert verdict.evidence.n_eff == pytest.approx(270, abs=2)
+    assert (verdict.state, verdict.evidence.more) == (State.UNKNOWN, 408)
+    assert verdict.sentence.endswith("slow or bad together: 540 tell as much as 269 independent ones.")
+
+
+def test_requests_that_are_slow_together_prove_less_although_none_is_bad():
+    # Every tenth second all twelve are slow, none too slow: one second tells as much as one request, 540 / 12 = 45.
+    def waves(rows):
+        return rows.assign(first=rows["due"] + np.where(rows["due"].astype(int) % 10 == 0, 0.2, 0.1))
+
+    verdict = judged(edit=waves)
+    assert (verdict.state, verdict.evidence.bad) == (State.UNKNOWN, 0)
+    assert verdict.evidence.n_eff == pytest.approx(45, abs=3)
+
+
+def test_in_fewer_than_twenty_seconds_each_second_counts_as_one_request():
+    # 10 s x 12/s: 120 good ones count as 10, U = 26 %; 120 bad ones are 120 bad ones.
+    short = {"lengths": {"baseline": 10.0}, "chaos": None, "expect": ()}
+    good = judged(during=("baseline",), objective=0.9, scenario=a_scenario(**short), **EVEN)
+    assert (good.state, good.evidence.n_eff) == (State.UNKNOWN, 10)
+    bad = judged(during=("baseline",), objective=0.9, scenario=a_scenario(**short), bad={"baseline": 120})
+    assert bad.state is State.FAIL
 
 
 def test_many_bad_requests_fail():
@@ -47,7 +80,7 @@ def test_many_bad_requests_fail():
 
 def test_a_good_run_that_is_too_short_is_unknown():
     # 20 s x 12/s = 240 < 299
-    verdict = judged(during=("baseline",))
+    verdict = judged(during=("baseline",), **EVEN)
     assert (verdict.state, verdict.evidence.more) == (State.UNKNOWN, 59)
 
 
@@ -106,12 +139,37 @@ def test_the_second_witness_is_shown_beside():
     assert judged(metrics=nothing).evidence.other == {"prometheus": "no data"}
 
 
+def test_in_fewer_than_twenty_seconds_the_forecast_counts_seconds():
+    # 15 s x 12/s: 180 requests that count as 15, and 90 % takes 29. In 20 s they would count as 240: so 240 are needed.
+    short = a_scenario(lengths={"baseline": 15.0}, chaos=None, expect=())
+    expectation = SloHolds(slo=an_slo(), during=("baseline",), objective=0.9, where=a_place())
+    forecast = expectation.forecast(short, a_timeline(scenario=short).load.requests["due"])
+    assert (forecast.expects, forecast.needs, forecast.can_pass) == (180, 240, False)
+
+
+def test_where_seconds_suffice_the_forecast_asks_for_no_more():
+    # 70 % takes 9: 9 s x 12/s = 108.
+    short = a_scenario(lengths={"baseline": 8.0}, chaos=None, expect=())
+    expectation = SloHolds(slo=an_slo(), during=("baseline",), objective=0.7, where=a_place())
+    assert expectation.forecast(short, a_timeline(scenario=short).load.requests["due"]).needs == 108
+
+
+def test_an_early_stop_needs_more_clean_requests_than_a_planned_end():
+    # The e-process gives 99.9 % after 3673 clean ones, Clopper and Pearson after 2995.
+    expectation = SloHolds(slo=an_slo(), during=CALM, objective=0.999, where=a_place())
+    told = [expectation.forecast(a_scenario(stop=stop), [20.0]).needs for stop in ("end", "early")]
+    assert told == [2995, 3673]
+
+
 def test_the_forecast_says_what_a_clean_run_needs_and_what_a_bad_one_risks():
     expectation = SloHolds(slo=an_slo(), during=CALM, objective=0.99, where=a_place())
     dues = a_timeline().load.requests["due"]
     forecast = expectation.forecast(a_scenario(), dues)
-    assert (forecast.expects, forecast.needs, forecast.most_bad) == (540, 299, 1)  # 473 <= 540 < 628
+    # Two tell as much as one: 270 < 299 would not do, 98 % takes 149 (no bad one) or 236 (one, that is two).
+    assert (forecast.expects, forecast.needs, forecast.most_bad) == (540, 299, -1)
     assert forecast.can_pass
-    assert forecast.chances[0.0] == 1.0
+    assert forecast.chances[0.0] == 0.0
+    eased = replace(expectation, objective=0.98).forecast(a_scenario(), dues)
+    assert (eased.needs, eased.most_bad, eased.chances[0.0]) == (149, 2, 1.0)
     assert forecast.chances[0.01] < 0.05  # at the limit itself a PASS would be wrong, so it is rare
     assert not expectation.forecast(a_scenario(), dues[:200]).can_pass

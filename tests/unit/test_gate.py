@@ -6,7 +6,8 @@ from itertools import product
 
 import pytest
 
-from holdfast.gate import decide
+from holdfast.attempts import Standing, standing_from
+from holdfast.gate import attempts_text, decide
 from holdfast.model.verdict import State
 from holdfast.testing import a_report, a_verdict
 
@@ -60,7 +61,50 @@ def test_the_decision_for_machines_names_every_run():
         "gate": "staging",
         "subject": "git:abc",
         "verdict": "FAIL",
+        "attempts": "unknown",
         "expected": ["a", "b"],
         "missing": ["b"],
         "runs": {"a": {"run": "run-a", "verdict": "FAIL"}},
     }
+
+
+def standing(scenario, state=State.PASS, **changes):
+    kept = {"run": f"run-{scenario}", "own": state, "attempt": 1, **changes}
+    return Standing(scenario=scenario, state=state, **kept)
+
+
+def test_the_decision_for_machines_tells_which_attempt_it_was():
+    second = standing(
+        "a", State.FAIL, own=State.PASS, attempt=2, earlier=(State.FAIL,), sentence="Attempt 1 ended FAIL."
+    )
+    told = decide("staging", "git:abc", ["a"], [second]).to_dict()
+    assert (told["verdict"], told["attempts"]) == ("FAIL", "counted")
+    assert told["runs"]["a"] == {
+        "run": "run-a",
+        "verdict": "FAIL",
+        "own_verdict": "PASS",
+        "attempt": 2,
+        "earlier": ["FAIL"],
+        "sentence": "Attempt 1 ended FAIL.",
+    }
+    assert standing_from("a", told["runs"]["a"]) == second
+
+
+def test_the_words_for_people_tell_each_attempt():
+    second = standing("a", State.UNKNOWN, own=State.PASS, attempt=2, earlier=(State.UNKNOWN,), sentence="Too little.")
+    assert attempts_text(decide("g", "git:abc", ["a", "b"], [second, standing("b")])) == [
+        "a: attempt 2, this one: PASS, the others: UNKNOWN; Too little.",
+        "b: attempt 1",
+    ]
+
+
+def test_attempts_that_cannot_be_counted_are_said_to_be_unknown():
+    decision = decide("g", "", ["a", "b"], [standing("a", attempt=None), standing("b")])
+    assert decision.to_dict()["attempts"] == "unknown"
+    (line,) = attempts_text(decision)
+    assert line.startswith("attempts: unknown")
+    assert "--subject" in line
+
+
+def test_where_nothing_was_played_there_is_no_attempt_to_tell_of():
+    assert attempts_text(decide("g", "git:abc", ["a"], [])) == []

@@ -9,7 +9,7 @@ import pytest
 from holdfast.errors import ExitCode
 from holdfast.judge import judge
 from holdfast.model.scenario import Expectation
-from holdfast.model.verdict import Report, State, Verdict, worst
+from holdfast.model.verdict import Evidence, Report, State, Verdict, worst
 from holdfast.testing import KILL, a_place, a_scenario, a_timeline, fault_steps, some_expectations
 
 
@@ -19,6 +19,7 @@ class Fixed(Expectation):
 
     kind = "fixed"
     state: State | None
+    p: float | None = None
 
     @property
     def id(self):
@@ -27,7 +28,14 @@ class Fixed(Expectation):
     def judge(self, timeline):
         if self.state is None:
             raise ZeroDivisionError("division by zero")
-        return Verdict(id=self.id, kind=self.kind, state=self.state, sentence="So it is.", where=self.where)
+        return Verdict(
+            id=self.id,
+            kind=self.kind,
+            state=self.state,
+            sentence="So it is.",
+            evidence=Evidence(p=self.p),
+            where=self.where,
+        )
 
 
 def report_of(*states, **story) -> Report:
@@ -44,7 +52,9 @@ def test_a_run_is_as_good_as_its_worst_answer():
 def test_an_expectation_that_raises_is_unknown_with_its_error():
     report = report_of(None, State.PASS)
     assert [one.state for one in report.verdicts] == [State.UNKNOWN, State.PASS]
-    assert report.verdicts[0].sentence == "The judgement itself broke: ZeroDivisionError: division by zero"
+    broken = report.verdicts[0]
+    assert broken.sentence == "The judgement itself broke: ZeroDivisionError: division by zero"
+    assert (broken.id, broken.kind, broken.where) == ("fixed", "fixed", a_place())
     assert report.state is State.UNKNOWN
 
 
@@ -77,6 +87,43 @@ def test_what_does_not_depend_on_a_check_keeps_its_answer():
     assert set(states.values()) == {State.PASS}
 
 
+def states_with(*answers, alpha=0.05):
+    """What becomes of (state, p) pairs, none of which rests on the record."""
+    expect = tuple(Fixed(state=state, p=p, where=a_place()) for state, p in answers)
+    return [one.state for one in judge(a_timeline(scenario=a_scenario(expect=expect, alpha=alpha))).verdicts]
+
+
+def test_a_fail_that_may_be_one_of_many_by_chance_is_unknown():
+    # 3 % is below 5 % when asked alone; among three questions the smallest p-value must be below 5 % / 3 = 1.7 %.
+    assert states_with((State.FAIL, 0.03)) == [State.FAIL]
+    assert states_with((State.FAIL, 0.0), (State.PASS, 1.0)) == [State.FAIL, State.PASS]
+    assert states_with((State.FAIL, 0.03), (State.PASS, 0.9), (State.PASS, 1.0)) == [
+        State.UNKNOWN,
+        State.PASS,
+        State.PASS,
+    ]
+
+
+def test_once_the_surest_fails_the_next_has_fewer_rivals():
+    # Holm: 1 % <= 5 % / 3, then 2 % <= 5 % / 2, then 6 % > 5 %.
+    assert states_with((State.FAIL, 0.02), (State.FAIL, 0.01), (State.UNKNOWN, 0.06)) == [
+        State.FAIL,
+        State.FAIL,
+        State.UNKNOWN,
+    ]
+    assert states_with((State.FAIL, 0.02), (State.FAIL, 0.01), (State.UNKNOWN, 0.06), alpha=0.01) == [State.UNKNOWN] * 3
+
+
+def test_what_is_no_matter_of_chance_neither_counts_nor_is_doubted():
+    assert states_with((State.FAIL, 0.03), (State.FAIL, None), (State.FAIL, None)) == [State.FAIL] * 3
+
+
+def test_a_fail_that_chance_may_explain_says_so():
+    expect = tuple(Fixed(state=State.FAIL, p=0.03, where=a_place()) for _ in range(2))
+    doubted = judge(a_timeline(scenario=a_scenario(expect=expect))).verdicts[0]
+    assert doubted.sentence == "Asked alone it would be FAIL, but one of 2 questions may fail by chance: So it is."
+
+
 def test_late_load_spoils_numbers_and_not_alerts():
     states = {one.kind: one.state for one in judge(a_timeline(lateness=0.5)).verdicts}
     assert states == {"slo": State.UNKNOWN, "recovery": State.UNKNOWN, "alert": State.PASS}
@@ -84,8 +131,9 @@ def test_late_load_spoils_numbers_and_not_alerts():
 
 def test_the_report_names_scenario_run_and_provenance():
     report = judge(a_timeline(), {"seed": "7"})
-    assert (report.scenario, report.run, report.provenance) == (
+    assert (report.scenario, report.title, report.run, report.provenance) == (
         "engine-kill",
+        "One of three engines dies under chat load",
         "20260301-101500-engine-kill",
         {"seed": "7"},
     )

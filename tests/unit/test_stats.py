@@ -94,6 +94,35 @@ def test_no_number_of_events_proves_a_ratio_of_zero():
 def test_a_limit_of_one_is_always_kept():
     assert stats.least_clean_events(1.0) == 0
     assert stats.most_bad_that_passes(7, 1.0) == 7
+    assert stats.most_bad_that_passes(1, 1.0) == 1
+
+
+def test_no_event_proves_nothing_not_even_a_limit_of_one():
+    assert stats.most_bad_that_passes(0, 1.0) == -1
+
+
+def test_a_bound_exactly_at_the_limit_is_within_it():
+    # One good event at alpha 1/2: 1 - 0.5 ^ (1 / 1) = 0.5.
+    assert stats.upper_bound(0, 1, 0.5) == 0.5
+    assert stats.most_bad_that_passes(1, 0.5, 0.5) == 0
+    assert stats.events_to_pass(0, 0, 0.5, 0.5) == 1
+
+
+def test_a_stricter_level_needs_more_events():
+    # ln 0.01 / ln 0.99 = 458.2 and ln 0.1 / ln 0.99 = 229.1, where 5 % takes 299.
+    assert stats.events_to_pass(0, 0, 0.01, 0.01) == 459
+    assert stats.chance_to_pass(298, 0.01, 0.0, 0.1) == 1
+
+
+@pytest.mark.parametrize("least", [0, 1, 2, 3, 128, 200, 256, 257])
+def test_the_first_number_at_which_something_holds_is_found_and_is_whole(least):
+    found = stats.first_that(lambda number: number >= least)
+    assert (found, type(found)) == (least, int)
+
+
+def test_what_needs_more_than_the_most_events_is_not_waited_for():
+    assert stats.events_to_pass(0, 0, 0.01, most=100) is None
+    assert stats.first_that(lambda number: number >= 200, most=256) == 200
 
 
 def test_the_bound_is_wrong_at_most_as_often_as_it_says():

@@ -1,12 +1,10 @@
-"""Blocks of time: how they are cut, what bursts cost, and what bounds need before they speak."""
+"""Blocks of time: how they are cut, and what bounds need before they speak."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
-from scipy.signal import lfilter
 
 from holdfast import stats
 from holdfast.stats import Blocks
@@ -21,6 +19,12 @@ def test_events_fall_into_the_block_their_time_is_in():
     blocks = stats.blocks_of((14.0, 10.0, 11.9), (True, False, True), 2, start=10)
     assert (blocks.bad, blocks.total) == ((1, 0, 1), (2, 0, 1))
     assert (blocks.fractions, blocks.sizes) == ((0.5, 1.0), (2, 1))
+    assert {type(count) for count in blocks.bad + blocks.total} == {int}
+
+
+def test_an_event_lies_before_the_edge_that_its_time_does_not_reach():
+    # Ten times the double next to 0.1 is a little more than 1, so 1.0 is still in the tenth block.
+    assert len(stats.blocks_of((1.0,), (True,), 0.1).total) == 10
 
 
 def test_no_events_make_no_blocks():
@@ -36,53 +40,6 @@ def test_events_without_a_proper_time_are_refused():
             stats.blocks_of((1,), (True,), seconds)
     with pytest.raises(ValueError, match="do not belong together"):
         stats.blocks_of((1,), (), 1)
-
-
-def test_autocorrelation_by_hand():
-    # 1 2 3 4 around 2.5: -1.5 -.5 .5 1.5, squares 5; lag 1: .75 - .25 + .75 = 1.25; lag 2: -.75 - .75 = -1.5
-    assert stats.autocorrelation((1, 2, 3, 4), 2) == pytest.approx((0.25, -0.3))
-
-
-def test_a_series_that_never_changes_has_no_correlation_to_tell():
-    assert stats.autocorrelation((0.1,) * 40, 3) is None
-    assert stats.autocorrelation((), 0) is None
-    with pytest.raises(ValueError, match="have no 4 lags"):
-        stats.autocorrelation((1, 2, 3, 4), 4)
-
-
-def test_autocorrelation_finds_that_of_an_autoregression():
-    series = lfilter([1], [1, -0.8], np.random.default_rng(2).standard_normal(20_000))
-    assert stats.autocorrelation(list(series), 3) == pytest.approx((0.8, 0.64, 0.512), abs=0.03)
-
-
-def test_independent_requests_have_a_design_effect_near_one():
-    # Its standard error over 1000 blocks is sqrt(2 / 1000) = 0.045.
-    blocks = even(np.random.default_rng(4).binomial(20, 0.05, 1000).tolist())
-    assert 1 <= stats.design_effect(blocks) < 1.15
-    assert stats.effective_total(blocks) == pytest.approx(20_000 / stats.design_effect(blocks))
-
-
-def test_when_whole_blocks_fail_a_block_is_one_observation():
-    # 20 bad or none: the variance is 20 times that of independent requests.
-    whole = [20 * int(one) for one in np.random.default_rng(4).random(1000) < 0.05]
-    assert stats.design_effect(even(whole)) == pytest.approx(20, rel=0.05)
-    assert stats.effective_total(even(whole)) == pytest.approx(1000, rel=0.05)
-
-
-def test_bursts_longer_than_a_block_add_their_correlation():
-    # Each second of failure lasts four blocks: 4 * 20 requests tell as much as one.
-    whole = np.repeat(np.random.default_rng(4).random(500) < 0.05, 4)
-    assert stats.design_effect(even([20 * int(one) for one in whole])) == pytest.approx(80, rel=0.25)
-
-
-def test_even_bad_requests_do_not_make_more_of_them():
-    assert stats.design_effect(even([1] * 40)) == 1
-
-
-@pytest.mark.parametrize("bad", [[1] * 19, [0] * 100, [20] * 100])
-def test_what_bursts_cost_is_unknown_without_blocks_or_without_both_outcomes(bad):
-    assert stats.design_effect(even(bad)) is None
-    assert stats.effective_total(even(bad)) is None
 
 
 def test_under_twenty_blocks_nothing_is_said():
@@ -110,6 +67,12 @@ def test_the_capital_against_a_mean_is_the_product_of_the_bets_by_hand():
     assert math.exp(stats.log_capital_path((0.0, 1.0), 0.5, "good")[-1]) == pytest.approx(sum(ends))
 
 
+def test_each_of_many_runs_has_a_capital_of_its_own():
+    runs = ((0.0, 1.0, 0.5), (1.0, 0.0, 0.0))
+    together = stats.log_capital_path(runs, 0.4, "bad")
+    assert together.tolist() == [stats.log_capital_path(run, 0.4, "bad").tolist() for run in runs]
+
+
 def test_a_small_block_weighs_less_than_a_large_one():
     small = Blocks(seconds=1, bad=(0,) * 60 + (5,), total=(100,) * 60 + (5,))
     large = Blocks(seconds=1, bad=(0,) * 60 + (100,), total=(100,) * 60 + (100,))
@@ -132,6 +95,10 @@ def test_impossible_means_shares_and_counts_are_refused():
             stats.log_capital_path((share,), 0.5, "bad")
     with pytest.raises(ValueError, match="size of its own"):
         stats.log_capital_path((0.5, 0.5), 0.5, "bad", (1,))
+    with pytest.raises(ValueError, match="at least one event"):
+        stats.log_capital_path((0.5, 0.5), 0.5, "bad", (1, 0))
+    with pytest.raises(ValueError, match="shorter"):
+        stats.mean_upper_bound(Blocks(seconds=1, bad=(0, 0), total=(20,)))
     with pytest.raises(ValueError, match="cannot be"):
         stats.mean_upper_bound(even([21] * 30))
     with pytest.raises(ValueError, match="alpha must lie"):

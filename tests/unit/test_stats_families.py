@@ -44,6 +44,15 @@ def test_a_breach_is_surprising_by_the_binomial_tail():
     assert stats.breach_p_value(3, 100, 0.01) == pytest.approx(0.0794, abs=0.0001)
     assert stats.breach_p_value(0, 100, 0.01) == 1
     assert stats.breach_p_value(0, 0, 0.01) == 1
+    # one is enough: 1 - 0.99 ** 100
+    assert stats.breach_p_value(1, 100, 0.01) == pytest.approx(0.6340, abs=0.0001)
+
+
+def test_a_limit_may_be_none_at_all_or_everything():
+    assert stats.breach_p_value(1, 10, 0.0) == 0
+    assert stats.breach_p_value(10, 10, 1.0) == 1
+    assert stats.joint_chance([0.0, 0.9]) == 0
+    assert stats.joint_chance([1.0, 0.9]) == 0.9
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, math.nan])

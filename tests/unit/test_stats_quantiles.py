@@ -26,16 +26,17 @@ def test_a_quantile_needs_as_many_values_as_its_exceedances_need_clean_requests(
 
 @pytest.mark.parametrize("quantile", [0.01, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("total", [5, 59, 300, 1001])
-def test_the_ranks_are_the_tightest_that_keep_the_level(quantile, total):
-    upper, lower = stats.upper_rank(total, quantile), stats.lower_rank(total, quantile)
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_the_ranks_are_the_tightest_that_keep_the_level(quantile, total, alpha):
+    upper, lower = stats.upper_rank(total, quantile, alpha), stats.lower_rank(total, quantile, alpha)
     if upper is not None:
         # wrong when `upper` or more values lie below the quantile
-        assert binom.sf(upper - 1, total, quantile) <= 0.05
-        assert binom.sf(upper - 2, total, quantile) > 0.05
+        assert binom.sf(upper - 1, total, quantile) <= alpha
+        assert binom.sf(upper - 2, total, quantile) > alpha
     if lower is not None:
         # wrong when fewer than `lower` values lie at or below it
-        assert binom.cdf(lower - 1, total, quantile) <= 0.05
-        assert binom.cdf(lower, total, quantile) > 0.05
+        assert binom.cdf(lower - 1, total, quantile) <= alpha
+        assert binom.cdf(lower, total, quantile) > alpha
 
 
 def test_a_bound_is_one_of_the_values_seen():
@@ -43,6 +44,9 @@ def test_a_bound_is_one_of_the_values_seen():
     values = list(np.random.default_rng(1).permutation(np.arange(1.0, 1001.0)))
     assert stats.quantile_upper_bound(values, 0.99) == 996
     assert stats.quantile_lower_bound(values, 0.99) == 985
+    # at 1 %: P(at most 2 of 1000 beyond) = .0027, at most 3 = .0101
+    assert stats.quantile_upper_bound(values, 0.99, 0.01) == 998
+    assert stats.quantile_lower_bound(values, 0.99, 0.01) == 982
 
 
 def test_too_few_values_bound_nothing():
@@ -64,6 +68,8 @@ def test_a_value_that_is_not_a_number_has_no_rank():
 def test_a_quantile_lies_between_zero_and_one(quantile):
     with pytest.raises(ValueError, match="a quantile must lie"):
         stats.upper_rank(10, quantile)
+    with pytest.raises(ValueError, match="a quantile must lie"):
+        stats.least_for_quantile(quantile)
 
 
 def test_the_bounds_are_wrong_about_as_often_as_they_say():

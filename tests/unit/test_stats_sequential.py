@@ -21,6 +21,28 @@ def test_a_clean_proof_costs_a_quarter_more_than_a_planned_one():
     assert 1.25 * stats.least_clean_events(0.001) >= 3673
 
 
+def test_evidence_that_just_reaches_one_over_alpha_is_enough():
+    for bad, answer in ((0, "good"), (20, "bad")):
+        ratios = stats.GOOD_RATIOS if answer == "good" else stats.bad_ratios(0.1)
+        evidence = stats.log_e(bad, 20, 0.1, ratios)
+        assert -math.log(math.exp(-evidence)) == evidence
+        assert stats.decide(bad, 20, 0.1, math.exp(-evidence)) == answer
+        assert stats.decide(bad, 20, 0.1, math.exp(-evidence) * (1 - 1e-12)) is None
+
+
+def test_when_two_requests_tell_as_much_as_one_twice_the_logarithm_is_asked_for():
+    # The square root of E must reach 1 / 0.05 = 20.
+    enough = next(n for n in range(10_000) if stats.log_e(0, n, 0.001, stats.GOOD_RATIOS) >= 2 * math.log(20))
+    assert stats.decide(0, enough, 0.001, effect=2) == "good"
+    assert stats.decide(0, enough - 1, 0.001, effect=2) is None
+
+
+@pytest.mark.parametrize("effect", [0.99, 0.0, -1.0, math.nan])
+def test_dependence_never_makes_evidence(effect):
+    with pytest.raises(ValueError, match="a design effect is at least 1"):
+        stats.decide(0, 10, 0.01, effect=effect)
+
+
 @pytest.mark.parametrize(("truth", "median"), [(0.2, 10), (0.05, 40), (0.01, 260), (0.005, 825)])
 def test_a_broken_service_is_refuted_at_least_as_fast_as_published(truth, median):
     # The published medians are multiples of five; looking after each request is a little faster. 5 % is noise.
@@ -65,6 +87,21 @@ def test_a_path_tells_the_same_as_each_look():
     path = stats.log_e_path(seen, 0.01, stats.GOOD_RATIOS)
     looks = [stats.log_e(int(seen[:n].sum()), n, 0.01, stats.GOOD_RATIOS) for n in range(1, 401)]
     assert path == pytest.approx(looks)
+
+
+def test_one_path_alone_may_be_proved_by_its_last_event():
+    clean = np.zeros(3673, dtype=bool)
+    answer, after = stats.decide_path(clean, 0.001)
+    assert (int(answer), int(after), answer.dtype) == (1, 3673, np.int8)
+    answer, after = stats.decide_path(clean[:-1], 0.001)
+    assert (int(answer), int(after)) == (0, 3672)
+
+
+def test_a_path_that_just_reaches_one_over_alpha_is_answered():
+    clean = np.zeros(20, dtype=bool)
+    evidence = float(stats.log_e_path(clean, 0.1, stats.GOOD_RATIOS)[-1])
+    assert -math.log(math.exp(-evidence)) == evidence
+    assert int(stats.decide_path(clean, 0.1, math.exp(-evidence))[0]) == 1
 
 
 def test_the_first_answer_of_a_path_is_that_of_looking_each_time():

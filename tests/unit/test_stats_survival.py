@@ -36,6 +36,8 @@ def test_without_censoring_it_is_the_share_that_waits_longer():
     steps = stats.kaplan_meier((3, 1, 2, 2), (True,) * 4)
     assert [(one.seconds, one.recovered, one.waiting) for one in steps] == [(1, 1, 0.75), (2, 2, 0.25), (3, 1, 0)]
     assert stats.median_recovery((3, 1, 2, 2), (True,) * 4) == 2
+    # 3/4 after 1 s, exactly a half after 2 s
+    assert stats.median_recovery((1, 2, 3, 4), (True,) * 4) == 2
 
 
 def test_when_most_runs_never_recovered_there_is_no_median():
@@ -49,6 +51,14 @@ def test_without_censoring_the_bound_is_exact():
     times = [float(one) for one in range(1, 29)] + [90.0, 95.0]
     assert stats.waiting_upper_bound(times, [True] * 30, 30) == stats.upper_bound(2, 30)
     # Censored later than asked about is not censored for this question.
+    assert stats.waiting_upper_bound(times, [True] * 28 + [False] * 2, 30) == stats.upper_bound(2, 30)
+    assert stats.waiting_upper_bound(times, [True] * 30, 30, 0.01) == stats.upper_bound(2, 30, 0.01)
+
+
+def test_what_comes_at_the_very_second_asked_about_counts():
+    # 28 recover at 30 s; two were seen not to have done so until then.
+    times = [30.0] * 30
+    assert stats.waiting_upper_bound(times, [True] * 30, 30) == stats.upper_bound(0, 30)
     assert stats.waiting_upper_bound(times, [True] * 28 + [False] * 2, 30) == stats.upper_bound(2, 30)
 
 

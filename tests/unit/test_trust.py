@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from holdfast import trust
+from holdfast.expect.invariant import InvariantHolds
 from holdfast.expect.slo import SloHolds
 from holdfast.model.timeline import AlertEvent, Counted, Event, LoadRecord, Metrics, Series
 from holdfast.model.verdict import State
@@ -78,12 +80,16 @@ def counted(change):
     return metrics(counted=tuple(change(one) for one in GOOD.metrics.counted))
 
 
-def ended(**data):
-    return events(lambda event: event.kind != "end", Event(t=77.1, kind="end", data=data))
+def ended(t=77.1, **data):
+    return events(lambda event: event.kind != "end", Event(t=t, kind="end", data=data))
 
 
 def faults(*without, **story):
     return a_timeline(faults=fault_steps({step: t for step, t in KILL.items() if step not in without}), **story)
+
+
+def bitten(t):
+    return a_timeline(faults=fault_steps({**KILL, "observed": t}))
 
 
 def restored(**data):
@@ -95,6 +101,20 @@ def watchdogs(*times):
     return changed(alerts=(*(one for one in GOOD.alerts if one.name != "Watchdog"), *dogs))
 
 
+def without_a_look(story):
+    return replace(story, events=tuple(one for one in story.events if one.kind != "restored"))
+
+
+def asking(kind):
+    """A scenario whose only expectation is of this kind."""
+    alert = next(one for one in GOOD.scenario.expect if one.kind == "alert")
+    answers = InvariantHolds(invariant="answers-complete", where=a_place())
+    return a_timeline(scenario=a_scenario(expect=(answers if kind == "invariant" else alert,)))
+
+
+A_WORD = Event(t=0.0, kind="load", data={"step": "prepared"})
+ROLLBACK = also("chaos", left="start engine-2")
+STUCK = a_timeline(faults=(*faults("gone").of("fault"), *ROLLBACK.of("chaos")))
 EMPTY = GOOD.load.requests.iloc[:0]
 DUE_BUT_ONE = GOOD.load.requests["due"].where(GOOD.load.requests["id"] != 5)
 UNJUDGED = tuple(replace(one, judged=False) for one in some_phases())
@@ -108,9 +128,13 @@ SITUATIONS = [
     (trust.record_whole, "no event at all", changed(events=()), UNKNOWN),
     (trust.record_whole, "interrupted", also("interrupted", signal="SIGINT"), UNKNOWN),
     (trust.record_whole, "something failed", also("failed"), UNKNOWN),
+    (trust.record_whole, "something failed, and said why", also("failed", detail="no space left"), UNKNOWN),
+    (trust.record_whole, "four files are missing", changed(damaged=("a", "b", "c", "d")), UNKNOWN),
+    (trust.record_whole, "it ended twice", also("end"), UNKNOWN),
     # Every phase happened when the plan said.
     (trust.phases_kept, "on time", GOOD, PASS),
     (trust.phases_kept, "0.4 s late", moved("fault", "start", 30.4), PASS),
+    (trust.phases_kept, "0.5 s late", moved("fault", "start", 30.5), PASS),
     (trust.phases_kept, "0.6 s late", moved("fault", "start", 30.6), UNKNOWN),
     (trust.phases_kept, "0.6 s early", moved("recovery", "end", 74.4), UNKNOWN),
     (trust.phases_kept, "a time that is no number", moved("fault", "start", NAN), UNKNOWN),
@@ -119,6 +143,8 @@ SITUATIONS = [
     (trust.load_offered, "all", GOOD, PASS),
     (trust.load_offered, "9 of 909 short", a_timeline(dropped=9), PASS),  # 0.99 %
     (trust.load_offered, "10 of 910 short", a_timeline(dropped=10), UNKNOWN),  # 1.1 %
+    (trust.load_offered, "9 of 900 short", load(requests=GOOD.load.requests[9:]), PASS),  # 1 %
+    (trust.load_offered, "10 of 900 short", load(requests=GOOD.load.requests[10:]), UNKNOWN),
     (trust.load_offered, "stopped early", load(ended=False), UNKNOWN),
     (trust.load_offered, "nothing planned", load(planned=0, requests=EMPTY), UNKNOWN),
     (trust.load_offered, "nothing sent", load(requests=EMPTY), UNKNOWN),
@@ -127,10 +153,17 @@ SITUATIONS = [
     (trust.load_offered, "more than were planned", load(planned=800), UNKNOWN),
     (trust.load_offered, "half of the plan, all sent", load(planned=450, requests=GOOD.load.requests[:450]), UNKNOWN),
     (trust.load_offered, "no plan to compare with", events(lambda event: event.kind != "load"), UNKNOWN),
+    (trust.load_offered, "another word before the plan", changed(events=(A_WORD, *GOOD.events)), PASS),
     # Requests left when they were due. The tightest bound is 300 ms: 30 ms late at most.
     (trust.load_on_time, "2 ms late", GOOD, PASS),
     (trust.load_on_time, "100 ms late", a_timeline(lateness=0.1), UNKNOWN),
     (trust.load_on_time, "the loop lags", load(beats=GOOD.load.beats.assign(lag=0.2)), UNKNOWN),
+    (trust.load_on_time, "30 ms late", requests(due=0.0, sent=0.03), PASS),
+    (trust.load_on_time, "the loop lags by 30 ms", load(beats=GOOD.load.beats.assign(lag=0.03)), PASS),
+    (trust.load_on_time, "the loop does not lag", load(beats=GOOD.load.beats.assign(lag=0.0)), PASS),
+    (trust.load_on_time, "the loop is ahead of time", load(beats=GOOD.load.beats.assign(lag=-0.001)), UNKNOWN),
+    (trust.load_on_time, "sent 1 ms before it was due", requests(due=0.001, sent=0.0), PASS),
+    (trust.load_on_time, "sent 2 ms before it was due", requests(due=0.002, sent=0.0), UNKNOWN),
     (trust.load_on_time, "no beat", load(beats=GOOD.load.beats.iloc[:0]), UNKNOWN),
     (trust.load_on_time, "no request", load(requests=EMPTY), UNKNOWN),
     (trust.load_on_time, "no number", load(beats=GOOD.load.beats.assign(lag=NAN)), UNKNOWN),
@@ -139,7 +172,13 @@ SITUATIONS = [
     (trust.fault_bit, "it bit", GOOD, PASS),
     (trust.fault_bit, "nothing was struck", a_timeline(faults=()), UNKNOWN),
     (trust.fault_bit, "applied, never observed", faults("observed"), UNKNOWN),
+    (trust.fault_bit, "0.5 s before its phase", bitten(29.5), PASS),
+    (trust.fault_bit, "0.6 s before its phase", bitten(29.4), UNKNOWN),
+    (trust.fault_bit, "0.5 s after its phase", bitten(50.5), PASS),
+    (trust.fault_bit, "0.6 s after its phase", bitten(50.6), UNKNOWN),
+    (trust.fault_bit, "not played whole", also("chaos", detail="the second action raised"), UNKNOWN),
     (trust.fault_bit, "one of two unseen", two_faults(asked=31.0, applied=31.1, unseen=36.0, gone=37.0), UNKNOWN),
+    (trust.fault_bit, "one of two only asked for", two_faults(asked=31.0), UNKNOWN),
     (trust.fault_bit, "both of two were", two_faults(**KILL), PASS),
     (trust.fault_bit, "refused", a_timeline(faults=fault_steps({"refused": 31.0}, detail="role not allowed")), UNKNOWN),
     (trust.fault_bit, "in another phase", a_timeline(faults=fault_steps(phase="recovery")), UNKNOWN),
@@ -157,10 +196,19 @@ SITUATIONS = [
     (trust.fault_gone, "a role that was struck is down", restored(ok=False, ours=True), NOT_RESTORED),
     (trust.fault_gone, "nobody looked", events(lambda event: event.kind != "restored"), UNKNOWN),
     (trust.fault_gone, "a step without a name", also("fault", id="x"), UNKNOWN),
+    (trust.fault_gone, "looked at while it went", a_timeline(faults=fault_steps({**KILL, "gone": 75.6})), PASS),
+    (trust.fault_gone, "looked at before it went", a_timeline(faults=fault_steps({**KILL, "gone": 75.7})), UNKNOWN),
+    (trust.fault_gone, "a rollback failed", ROLLBACK, NOT_RESTORED),
+    (trust.fault_gone, "a rollback failed, and nobody looked", without_a_look(ROLLBACK), NOT_RESTORED),
+    (trust.fault_gone, "a rollback failed, and it is there", replace(ROLLBACK, events=STUCK.events), NOT_RESTORED),
     # Prometheus scraped without gaps from baseline to recovery (10 to 75 s), at 1 s: 3.5 s may be missing.
     (trust.prometheus_watched, "every second", GOOD, PASS),
     (trust.prometheus_watched, "a gap of 3 s", up(*range(10, 40), *range(42, 76)), PASS),
     (trust.prometheus_watched, "a gap of 4 s", up(*range(10, 40), *range(43, 76)), UNKNOWN),
+    (trust.prometheus_watched, "a gap of 3.5 s", up(*range(10, 40), 42.5, *range(43, 76)), PASS),
+    (trust.prometheus_watched, "a minute apart", metrics(interval=60.0), PASS),
+    (trust.prometheus_watched, "more than a minute apart", metrics(interval=60.1), UNKNOWN),
+    (trust.prometheus_watched, "no time apart", metrics(interval=0.0), UNKNOWN),
     (trust.prometheus_watched, "late to begin", up(*range(15, 76)), UNKNOWN),
     (trust.prometheus_watched, "gone before the end", up(*range(10, 70)), UNKNOWN),
     (trust.prometheus_watched, "one has gaps", metrics(series=(scraped(*range(10, 76)), scraped(10, 75))), UNKNOWN),
@@ -180,6 +228,8 @@ SITUATIONS = [
     (trust.witnesses_agree, "no number for the bad ones", counted(lambda one: replace(one, bad=None)), UNKNOWN),
     (trust.witnesses_agree, "not a number", counted(lambda one: replace(one, total=NAN)), UNKNOWN),
     (trust.witnesses_agree, "nothing counted", metrics(counted=()), UNKNOWN),
+    (trust.witnesses_agree, "numbers, and no SLO to ask Prometheus of", asking("invariant"), UNKNOWN),
+    (trust.witnesses_agree, "no numbers, and no SLO", asking("alert"), PASS),
     # The watchdog alert kept arriving: 20 s may pass without.
     (trust.alerts_heard, "every 5 s", GOOD, PASS),
     (trust.alerts_heard, "every 20 s", watchdogs(10, 30, 50, 70), PASS),
@@ -189,6 +239,7 @@ SITUATIONS = [
     # The wall clock ran with the monotonic one.
     (trust.clock_sane, "together", GOOD, PASS),
     (trust.clock_sane, "0.4 s apart", ended(wall=GOOD.anchor.to_wall(77.5)), PASS),
+    (trust.clock_sane, "0.5 s apart", ended(t=77.0, wall=GOOD.anchor.to_wall(77.5)), PASS),
     (trust.clock_sane, "0.6 s apart", ended(wall=GOOD.anchor.to_wall(77.7)), UNKNOWN),
     (trust.clock_sane, "an hour back", ended(wall=GOOD.anchor.to_wall(77.1) - 3600), UNKNOWN),
     (trust.clock_sane, "no wall time", ended(), UNKNOWN),
@@ -213,6 +264,18 @@ def answer(check, timeline):
 )
 def test_each_check_in_each_situation(check, timeline, state):
     assert answer(check, timeline).state is state
+
+
+def test_each_check_says_what_it_saw_in_words_that_are_written_down(golden):
+    heads = [
+        f"{one.name}\n    limit: {one.limit}\n    reason: {one.reason}\n"
+        f"    spoils: {', '.join(sorted(one.spoils)) or 'everything'}\n"
+        for one in trust.checks(GOOD)
+    ]
+    said = [
+        f"{check.__name__}: {what}\n    {trust._asked(check, story).seen}\n" for check, what, story, _ in SITUATIONS
+    ]
+    golden(Path(__file__).parent / "golden" / "trust.txt", "\n".join((*heads, *said)))
 
 
 def test_every_check_is_seen_to_pass_and_not_to_pass():
@@ -240,7 +303,7 @@ def test_an_empty_record_passes_no_check_but_those_that_ask_nothing_of_it():
 def test_a_check_that_raises_is_unknown_with_its_error():
     broken = changed(load=replace(GOOD.load, requests=GOOD.load.requests.drop(columns="sent")))
     said = answer(trust.load_offered, broken)
-    assert said.state is UNKNOWN
+    assert (said.name, said.state, said.limit, said.reason) == ("load offered", UNKNOWN, "", "no check, no trust")
     assert said.seen.startswith("the check itself broke: KeyError")
 
 
@@ -249,10 +312,42 @@ def test_the_client_may_be_late_by_a_tenth_of_the_tightest_bound():
     assert trust.lateness_limit([None]) == 0.1  # no bound
     assert trust.lateness_limit([None, 0.5]) == 0.05
     assert trust.lateness_limit([0.05]) == 0.02  # no client is that punctual
+    assert trust.lateness_limit([0.3000004]) == 0.03  # in whole microseconds
 
 
 def test_without_an_slo_there_is_nothing_to_agree_on():
     assert answer(trust.witnesses_agree, a_timeline(scenario=a_scenario(expect=()))).state is PASS
+
+
+def ended_around_the_fault(total, bad):
+    """Scrapes 2 s apart; of 106 requests 12 are bad: ten of the first 100, and those that ended at 30 s and at 50 s."""
+    done = [40.0] * 100 + [27.0, 30.0, 33.0, 47.0, 50.0, 53.0]
+    outcome = ["cut"] * 10 + ["ok"] * 91 + ["cut", "ok", "ok", "cut", "ok"]
+    phases = tuple(replace(phase, judged=phase.name == "fault") for phase in some_phases())
+    expect = (SloHolds(slo=an_slo(), during=("fault",), objective=0.99, where=a_place()),)
+    return replace(
+        GOOD,
+        scenario=a_scenario(phases=phases, expect=expect),
+        load=replace(GOOD.load, requests=GOOD.load.requests[:106].assign(done=done, outcome=outcome)),
+        metrics=Metrics(counted=(Counted(slo=an_slo().id, phase="fault", total=total, bad=bad),), interval=2.0),
+    )
+
+
+def test_the_difference_that_two_witnesses_may_have_by_hand():
+    # Ended within [30, 50): 100 + 3, of which 10 + 1 are bad. Within 3 s of an edge, the very 3 s too: 6, of which 2.
+    # Two scrapes of 2 s are a fifth of 20 s: 6 + 200 / 5 + 1 = 47 and 2 + 50 / 5 + 2 = 14.
+    where = "gateway/availability in fault: client"
+    assert answer(trust.witnesses_agree, ended_around_the_fault(200.0, 50.0)).seen == (
+        f"{where} 103 requests, Prometheus 200.0, allowed difference 47.0; "
+        f"{where} 11 bad ones, Prometheus 50.0, allowed difference 14.0"
+    )
+    assert answer(trust.witnesses_agree, ended_around_the_fault(0.0, 0.0)).seen == (
+        f"{where} 103 requests, Prometheus 0.0, allowed difference 7.0; "
+        f"{where} 11 bad ones, Prometheus 0.0, allowed difference 4.0"
+    )
+    # 137.5 - 103 = 6 + 27.5 + 1
+    assert answer(trust.witnesses_agree, ended_around_the_fault(137.5, 11.0)).state is PASS
+    assert answer(trust.witnesses_agree, ended_around_the_fault(138.0, 11.0)).state is UNKNOWN
 
 
 def test_the_number_compared_is_that_of_the_very_slo_and_phase():

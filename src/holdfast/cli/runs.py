@@ -17,9 +17,12 @@ from holdfast.errors import ExitCode, SpecError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from holdfast.app import Workplace
+    from holdfast.app import Outcome, Workplace
+    from holdfast.attempts import Standing
     from holdfast.gate import Decision
+    from holdfast.model.scenario import Trial
     from holdfast.model.verdict import Report
+    from holdfast.play import Played
     from holdfast.run import Stop
 
 
@@ -57,17 +60,21 @@ def schema() -> int:
 @JSON
 def plan(paths: tuple[Path, ...], *, as_json: bool) -> int:
     """What a run will cost and can prove; touches nothing.  Example: holdfast plan scenarios/quickstart.yaml"""
+    import shutil
     from dataclasses import asdict
 
     from holdfast import app
-    from holdfast.report.plan import plan_text
+    from holdfast.report.plan import plans_text, total
 
     plans = [app.plan(path, workplace()) for path in paths]
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in plans], indent=2, allow_nan=False))
-    for one in plans if not as_json else []:
-        click.echo(plan_text(one))
-    return ExitCode.UNKNOWN if any(one.hopeless for one in plans) else ExitCode.PASS
+        takes, requests = total(plans)
+        told = [asdict(one) for one in plans]
+        whole = {"schema": "holdfast/plan/v1", "takes": takes, "requests": requests, "plans": told}
+        click.echo(json.dumps(whole, indent=2, allow_nan=False))
+    else:
+        click.echo(plans_text(plans, shutil.get_terminal_size((100, 24)).columns))
+    return ExitCode.UNKNOWN if any(one.problems for one in plans) else ExitCode.PASS
 
 
 @click.command()
@@ -76,35 +83,71 @@ def plan(paths: tuple[Path, ...], *, as_json: bool) -> int:
 @RUNS
 @JSON
 @click.option("--subject", default="", help="Digest of what is being judged.")
-def run(paths: tuple[Path, ...], state: Path | None, runs: Path | None, subject: str, *, as_json: bool) -> int:
+@click.option("--undecided-ok", is_flag=True, help="Also run what `holdfast plan` says cannot be decided.")
+def run(
+    paths: tuple[Path, ...],
+    state: Path | None,
+    runs: Path | None,
+    subject: str,
+    *,
+    as_json: bool,
+    undecided_ok: bool,
+) -> int:
     """Load the running platform, break it, judge it.  Example: holdfast run scenarios/quickstart.yaml"""
+    from holdfast import app
+
     place = workplace(state, runs)
-    decision, stop = _run_all("run", list(paths), place, subject, as_json=as_json)
+    if not undecided_ok:
+        app.refuse_undecidable(paths, place)
+    decision, stop = _run_all("", list(paths), place, subject, as_json=as_json, undecided_ok=undecided_ok)
     return _exit_code(decision.state.exit_code, stop)
 
 
-def _run_all(gate: str, paths: list[Path], place: Workplace, subject: str, *, as_json: bool) -> tuple[Decision, Stop]:
-    """Run scenarios one after another; the first that leaves the platform broken, or a signal, ends it."""
-    from holdfast import app, project
+def _run_all(
+    gate: str, paths: list[Path], place: Workplace, subject: str, *, as_json: bool, undecided_ok: bool = False
+) -> tuple[Decision, Stop]:
+    """Run scenarios one after another; the first that leaves the platform broken, or a signal, ends it.
+
+    Only those of a gate are counted as attempts.
+    """
+    from holdfast import project
     from holdfast.gate import decide
     from holdfast.model.verdict import State
+    from holdfast.play import Stage, play
     from holdfast.signals import stoppable
 
-    scenarios = [project.load_scenario(path, place.root) for path in paths]
-    reports: list[Report] = []
+    names = [project.load_scenario(path, place.root).name for path in paths]
+    answers: list[Standing] = []
     with stoppable() as stop:
-        for path, scenario in zip(paths, scenarios, strict=True):
-            if stop.signal or any(report.state is State.NOT_RESTORED for report in reports):
+        stage = Stage(watching=_watcher, stop=stop, heard=_heard if not as_json else lambda *_: None)
+        for path in paths:
+            if stop.signal or any(one.state is State.NOT_RESTORED for one in answers):
                 break
-            with _watcher(scenario.title, scenario.length) as watch:
-                outcome = app.run(path, place, watch=watch, stop=stop, subject=subject)
-            reports.append(outcome.report)
-            if not as_json:
-                _show(outcome.report, outcome.folder)
-    decision = decide(gate, subject, [scenario.name for scenario in scenarios], reports)
+            played = play(path, place, stage, gate=gate, subject=subject, undecided_ok=undecided_ok)
+            answers.append(played.standing)
+            if played.series and not as_json:
+                _show_series(played)
+    decision = decide(gate or "run", subject, names, answers)
     if as_json:
         click.echo(json.dumps(decision.to_dict()))
     return decision, stop
+
+
+def _heard(outcome: Outcome, trial: Trial | None) -> None:
+    """A run by itself is shown whole, a trial of many on one line."""
+    if trial is None:
+        _show(outcome.report, outcome.folder)
+        return
+    from holdfast.report.words import summary
+
+    click.echo(f"{outcome.report.state:<12} trial {trial}  {outcome.folder.name}  {summary(outcome.report)}")
+
+
+def _show_series(played: Played) -> None:
+    from holdfast.trials import series_text
+
+    if played.series:
+        click.echo(f"\n{series_text(played.series)}\n{'':<12} {played.folder}")
 
 
 def _watcher(title: str, length: float) -> Any:
@@ -131,16 +174,32 @@ def _show(report: Report, folder: Path) -> None:
 @RUNS
 @JSON
 def judge(run_folder: str, runs: Path | None, *, as_json: bool) -> int:
-    """Judge a run again from its folder alone.  Example: holdfast judge runs/latest"""
+    """Judge a run or a series again from its record alone.  Example: holdfast judge runs/latest"""
     from holdfast import app
+    from holdfast.play import find_series
     from holdfast.report.data import to_dict
 
-    outcome = app.judge_folder(app.open_run(run_folder, workplace(runs=runs)))
+    place = workplace(runs=runs)
+    series = find_series(run_folder, place)
+    if series:
+        return _judge_series(series, as_json=as_json)
+    outcome = app.judge_folder(app.open_run(run_folder, place))
     if as_json:
         click.echo(json.dumps(to_dict(outcome.report), allow_nan=False))
     else:
         _show(outcome.report, outcome.folder)
     return outcome.report.state.exit_code
+
+
+def _judge_series(file: Path, *, as_json: bool) -> int:
+    from holdfast.play import judge_series
+
+    played = judge_series(file)
+    if as_json:
+        click.echo(json.dumps(dict(played.standing.series or {}), allow_nan=False))
+    else:
+        _show_series(played)
+    return played.standing.state.exit_code
 
 
 @click.command()
@@ -192,16 +251,24 @@ def gate(
     bring_up: bool,
     as_json: bool,
 ) -> int:
-    """Run every scenario labelled `gate: NAME` and decide.  Example: holdfast gate quickstart --up"""
+    """Run every scenario labelled `gate: NAME` and decide.  Example: holdfast gate quickstart --up
+
+    Attempts at the same subject are counted: a FAIL stands until the subject changes, and a later attempt passes only
+    on the evidence of all.
+    """
     from holdfast import app
+    from holdfast.gate import attempts_text
 
     place = workplace(state, runs)
     paths = app.scenarios_of_gate(name, place.root)
-    subject = subject or app.subject_of(place.root)
+    subject = subject or app.subject_of(place)
     app.forget_decision(place, name, subject, paths)
+    app.refuse_undecidable(paths, place)
     with _platform(place, profile, pairs(settings)) if bring_up else _as_it_is():
         decision, stop = _run_all(name, paths, place, subject, as_json=as_json)
     app.keep_decision(place, decision)
+    for line in attempts_text(decision):
+        say(line)
     say(
         f"gate {name}: {decision.state}" + (f" (no verdict: {', '.join(decision.missing)})" if decision.missing else "")
     )

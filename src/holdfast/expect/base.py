@@ -16,7 +16,7 @@ PROGRESS: Final = 3.0
 """Seconds without a token after which a request counts as stuck."""
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
 
@@ -38,6 +38,8 @@ class Context:
     problems: list[Problem]
     broken: frozenset[str] = frozenset()
     """SLOs that are there but cannot be read; their own problems are told already."""
+    read: Callable[[str], str | None] = lambda _: None
+    """Name of a file in the project -> its text, which from now on is kept with the scenario; None if there is none."""
 
     @property
     def where(self) -> Location:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from holdfast.expect.base import Context, ExpectationShape, bad_requests, requests_of
-from holdfast.expect.proportion import forecast, prove, sentence
+from holdfast.expect.base import Context, ExpectationShape
+from holdfast.expect.proportion import count, forecast, prove, sentence, settled
 from holdfast.model.scenario import Expectation
 from holdfast.model.verdict import Verdict
 from holdfast.spec.shapes import Duration, Ratio  # noqa: TC001 - pydantic reads them
@@ -80,11 +80,14 @@ class FasterThan(Expectation):
 
     def judge(self, timeline: Timeline) -> Verdict:
         """The share of slow requests against the limit."""
-        requests = requests_of(timeline, self.during)
-        slow = bad_requests(requests, self.sli, self.under)
-        state, evidence = prove(int(slow.sum()), len(requests), self.limit, {"witness": "clients only"})
+        counts = count(timeline, self.during, self.sli, self.under)
+        state, evidence = prove(counts, self.limit, timeline.scenario, {"witness": "clients only"})
         text = sentence(state, evidence, f"{self.sli} under {show_duration(self.under)}")
         return Verdict(id=self.id, kind=self.kind, state=state, sentence=text, evidence=evidence, where=self.where)
+
+    def settled(self, timeline: Timeline) -> bool:
+        """Whether the e-process has decided."""
+        return settled(count(timeline, self.during, self.sli, self.under), self.limit, timeline.scenario.alpha)
 
     def forecast(self, scenario: Scenario, arrivals: Sequence[float]) -> Forecast:
         """Requests expected in the phases, and what they can prove."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from holdfast.expect.base import Context, ExpectationShape, bad_events, requests_of
-from holdfast.expect.proportion import forecast, prove, sentence
+from holdfast.expect.base import Context, ExpectationShape
+from holdfast.expect.proportion import count, forecast, prove, sentence, settled
 from holdfast.model.scenario import Expectation
 from holdfast.model.verdict import Verdict
 from holdfast.spec.shapes import Ratio  # noqa: TC001 - pydantic reads it
@@ -61,9 +61,9 @@ class SloHolds(Expectation):
 
     def judge(self, timeline: Timeline) -> Verdict:
         """PASS when the upper bound is within the limit, FAIL when the lower bound is beyond it, else UNKNOWN."""
-        requests = requests_of(timeline, self.during)
-        bad = int(bad_events(requests, self.slo).sum())
-        state, evidence = prove(bad, len(requests), self.limit, _second_witness(timeline, self.slo, self.during))
+        counts = count(timeline, self.during, self.slo.sli, self.slo.bound)
+        witness = _second_witness(timeline, self.slo, self.during)
+        state, evidence = prove(counts, self.limit, timeline.scenario, witness)
         return Verdict(
             id=self.id,
             kind=self.kind,
@@ -72,6 +72,11 @@ class SloHolds(Expectation):
             evidence=evidence,
             where=self.where,
         )
+
+    def settled(self, timeline: Timeline) -> bool:
+        """Whether the e-process has decided."""
+        counts = count(timeline, self.during, self.slo.sli, self.slo.bound)
+        return settled(counts, self.limit, timeline.scenario.alpha)
 
     def forecast(self, scenario: Scenario, arrivals: Sequence[float]) -> Forecast:
         """Requests expected in the phases, and what they can prove."""

@@ -12,6 +12,7 @@ class Kill:
     """Seen to bite when that incarnation no longer exists; gone when its successor is ready."""
 
     title = "killed"
+    needs_root = False  # the platform's processes belong to the user who brought it up
 
     def apply(self, driver: Driver, target: Identity) -> None:
         """End exactly this incarnation."""

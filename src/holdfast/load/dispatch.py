@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -45,6 +46,8 @@ class Work:
     api_key: str | None
     record: RecordWriter | None
     tell: Callable[[RequestRecord], None]
+    until: Callable[[], float] = lambda: math.inf
+    """Asked before each request: the second from the epoch from which on nothing more is to be offered."""
 
 
 class Dispatcher:
@@ -56,10 +59,11 @@ class Dispatcher:
         self._requests = Group()
         self._open: dict[int, float | None] = {}
         self._offered = self._sent = self._dropped = 0
+        self._length = work.length
         self._errors: list[BaseException] = []
 
     def run(self) -> None:
-        """Return when the schedule is done and drained.
+        """Return when the schedule is done, or cut, and drained.
 
         When killed before, what is in flight is recorded as unfinished. Raises OSError when the record cannot be
         written, and whatever else broke inside a request's greenlet, and offers nothing more after that: a load with
@@ -97,11 +101,22 @@ class Dispatcher:
             for number, arrival in enumerate(work.arrivals):
                 # The body is made before its time, so that making it does not make the request late.
                 body = chat_body(self._prompts.text(number, arrival.prompt_tokens), arrival, work.profile.model)
-                pacer.until(work.epoch + arrival.due)
-                if self._errors:
+                if not self._reaches(arrival.due, pacer) or self._errors:
                     return
                 self._offer(number, body)
-            pacer.until(work.epoch + work.length)
+            self._reaches(work.length, pacer)
+
+    def _reaches(self, due: float, pacer: Pacer) -> bool:
+        """Wait until second `due`; or, once the load is cut at or before it, until then only, and say False."""
+        while True:
+            self._length = min(self._length, self._work.until())
+            if self._length < self._work.length and self._length <= due:
+                pacer.until(self._work.epoch + self._length)
+                return False
+            instant, now = self._work.epoch + due, time.monotonic()
+            if instant <= now:
+                return True
+            pacer.until(min(instant, now + BEAT))
 
     def _offer(self, number: int, body: bytes) -> None:
         self._offered += 1
@@ -211,7 +226,7 @@ class Dispatcher:
 
     def _now_left(self) -> float:
         """Seconds until every request must have met its own deadline."""
-        return self._work.epoch + self._work.length + self._work.profile.timeout + GRACE - time.monotonic()
+        return self._work.epoch + self._length + self._work.profile.timeout + GRACE - time.monotonic()
 
     def _since(self, instant: float) -> float:
         return round(instant - self._work.epoch, 6)

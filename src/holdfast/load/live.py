@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
+from holdfast.load.prefix import Prefix
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -32,9 +34,14 @@ class Pulse:
 
 @dataclass(slots=True)
 class Tail:
-    """Follows one NDJSON record; a line still being written is left for the next look."""
+    """Follows one NDJSON record; a line still being written is left for the next look.
+
+    With `keeps` it also holds the requests in `known`, for a run that may end by what they show.
+    """
 
     path: Path
+    keeps: bool = False
+    known: Prefix = field(default_factory=Prefix)
     started: bool = False
     ended: bool = False
     planned: int = 0
@@ -86,5 +93,7 @@ class Tail:
         elif kind == "request":
             good = line["outcome"] == "ok"
             self.good, self.bad = self.good + good, self.bad + (not good)
+            if self.keeps:
+                self.known.take(line)
             if line["first"] is not None:
                 self._firsts.append((line["done"] or line["first"], line["first"] - line["due"]))

@@ -14,6 +14,7 @@ from locust import User, events
 from locust.exception import StopUser
 
 from holdfast.errors import ExitCode, SpecError
+from holdfast.load import cut
 from holdfast.load.dispatch import PATH, Dispatcher, Work
 from holdfast.load.record import RecordWriter
 from holdfast.load.trace import read_trace
@@ -84,6 +85,8 @@ def _refuse(options: Any) -> None:
     records = Path(options.records) if options.records else None
     if records and records.exists():
         raise LoadRefusedError(f"{records} exists: a record is never written over")
+    if records and cut.place(records).exists():
+        raise LoadRefusedError(f"{cut.place(records)} exists: it would cut this load short")
     if records and not records.parent.is_dir():
         raise LoadRefusedError(f"{records}: there is no folder {records.parent}")
     if options.headless and not options.host:
@@ -158,6 +161,7 @@ class ChatUser(User):  # type: ignore[misc]  # Locust's User is untyped
                 api_key=options.api_key,
                 record=record,
                 tell=self._tell,
+                until=cut.Ears(cut.place(Path(options.records)) if options.records else None).until,
             )
             Dispatcher(work, client).run()
         finally:

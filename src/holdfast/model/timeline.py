@@ -61,11 +61,30 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """One series of an answer: its labels, and (t, value) pairs; None is a sample that is no number (NaN)."""
+
+    labels: Mapping[str, str]
+    points: tuple[tuple[float, float | None], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an expression gave over one phase, asked once an interval; `trouble` says why nothing, in its own words."""
+
+    query: str
+    phase: str
+    series: tuple[Sampled, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
     """Everything taken from Prometheus; `trouble` says why something is missing, empty when nothing is."""
 
     counted: tuple[Counted, ...] = ()
     series: tuple[Series, ...] = ()
+    answers: tuple[Answer, ...] = ()
     interval: float = 1.0
     trouble: str = ""
 

@@ -40,13 +40,15 @@ def worst(states: Iterable[State]) -> State:
 class Evidence:
     """The numbers behind a verdict; a field that does not apply is None.
 
-    `n` events of which `bad` were bad; `estimate` with the interval `low` to `high` (each bound wrong with probability
-    at most `alpha`) against `limit`; `more` is how many further clean events would decide an UNKNOWN. `other` holds
-    what the second witness counted and anything else worth showing, by name.
+    `n` events of which `bad` were bad, telling as much as `n_eff` independent ones; `estimate` with the interval `low`
+    to `high` (each bound wrong with probability at most `alpha`) against `limit`; `p` is the smallest alpha at which
+    this alone would be FAIL, None for what is not a matter of chance; `more` is how many further clean events would
+    decide an UNKNOWN. `other` holds what the second witness counted and anything else worth showing, by name.
     """
 
     n: int | None = None
     bad: int | None = None
+    n_eff: float | None = None
     estimate: float | None = None
     low: float | None = None
     high: float | None = None
@@ -54,6 +56,7 @@ class Evidence:
     unit: str = ""
     method: str = ""
     alpha: float | None = None
+    p: float | None = None
     more: int | None = None
     other: Mapping[str, float | int | str | None] = field(default_factory=dict)
 

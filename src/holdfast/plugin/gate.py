@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from holdfast.app import Workplace
-    from holdfast.model.scenario import Scenario
     from holdfast.run import Glimpse
 
 _WORDS: Final = {
@@ -65,7 +64,7 @@ class Gate:
         return workplace(root, option("holdfast_state"), option("holdfast_runs"), start)
 
     @contextmanager
-    def _watching(self, scenario: Scenario) -> Iterator[Callable[[Glimpse], None]]:
+    def _watching(self, title: str, length: float) -> Iterator[Callable[[Glimpse], None]]:
         """Lines on the terminal while a scenario is played; nowhere on a worker, which has none."""
         from rich.console import Console
 
@@ -77,7 +76,7 @@ class Gate:
             return
         reporter.ensure_newline()
         console = Console(file=reporter, force_terminal=False, width=200)
-        with Watcher(console, scenario.title, scenario.length) as watch:
+        with Watcher(console, title, length) as watch:
             yield watch
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -216,7 +215,7 @@ def _judged(report: Any) -> Judged | None:
 
 
 def _left_broken(found: Any) -> bool:
-    state = found.state if isinstance(found, Refused) else found.report.state
+    state = found.state if isinstance(found, Refused) else found.standing.state
     return state is State.NOT_RESTORED
 
 

@@ -15,16 +15,17 @@ from holdfast.plugin.exit_code import Judged
 from holdfast.plugin.runs import RUNS, Refused
 from holdfast.report.words import amount, count, interval, not_passed, other_value
 from holdfast.store import folder as store
+from holdfast.trials import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from holdfast.app import Outcome
     from holdfast.errors import Location
     from holdfast.model.scenario import Scenario
     from holdfast.model.verdict import Report, Verdict
+    from holdfast.play import Played
 
-    Answer = Callable[[Report], tuple[State, str]]
+    Answer = Callable[[Played], tuple[State, str]]
 
 TRUST: Final = "trust"
 _CONTEXT: Final = 2
@@ -103,35 +104,56 @@ def unique(names: Iterable[str]) -> list[str]:
     return found
 
 
-def _asked(found: Outcome | Refused, answer: Answer) -> tuple[State, str, State, str]:
+def _asked(found: Played | Refused, answer: Answer) -> tuple[State, str, State, str]:
     """State and words of one test, state and folder of its run."""
     if isinstance(found, Refused):
         return found.state, f"{found.state}: {found.why}", found.state, ""
-    return *answer(found.report), found.report.state, str(found.folder)
+    return *answer(found), found.standing.state, str(found.folder)
 
 
-def matching(found: Outcome | Refused, scenario: Scenario) -> Outcome | Refused:
-    """The outcome, refused when its run was made from other files than were collected."""
-    if isinstance(found, Refused) or found.timeline.scenario == scenario:
+def matching(found: Played | Refused, scenario: Scenario) -> Played | Refused:
+    """What was played, refused when it was made from other files than were collected."""
+    if isinstance(found, Refused) or found.scenario.files == scenario.files:
         return found
-    then, now = found.timeline.scenario.files, scenario.files
+    then, now = found.scenario.files, scenario.files
     changed = ", ".join(sorted(name for name in {**then, **now} if then.get(name) != now.get(name)))
-    why = f"Run {found.report.run} was made from other contents of {changed or 'its files'}."
+    why = f"{found.folder.name} was made from other contents of {changed}."
     return Refused(state=State.UNKNOWN, why=why)
 
 
 def _nth(index: int, scenario: Scenario) -> Answer:
-    def answer(report: Report) -> tuple[State, str]:
+    def one(report: Report) -> tuple[State, str]:
         verdict = report.verdicts[index]
         if verdict.id != scenario.expect[index].id:
             return State.UNKNOWN, f"UNKNOWN: The report answers {verdict.id} here."
         return verdict.state, "\n".join([f"{verdict.state}: {verdict.sentence}", *numbers(verdict)])
 
-    return answer
+    return lambda played: _answered(played, one)
 
 
-def trust(report: Report) -> tuple[State, str]:
-    """The worst of the checks, and every one that did not pass."""
+def _answered(played: Played, one: Callable[[Report], tuple[State, str]]) -> tuple[State, str]:
+    """The answer of the run; of a series the worst of its trials, or with a claim the series' own."""
+    if played.series is None:
+        if played.outcome is None:
+            return State.UNKNOWN, "UNKNOWN: There is no run."
+        return one(played.outcome.report)
+    told = {number: one(report) for number, report in played.series.reports.items()}
+    state, number = answer_of(played.series, {number: found for number, (found, _) in told.items()})
+    first = f"{state}: {played.series.sentence}"
+    return state, f"trial {number} of {played.series.repeat.times}: {told[number][1]}\n{first}" if number else first
+
+
+def trust(played: Played) -> tuple[State, str]:
+    """The worst of the checks, every one that did not pass, and what earlier attempts leave of the verdict."""
+    state, text = _answered(played, checked)
+    standing = played.standing
+    if standing.state.severity <= standing.own.severity:
+        return state, text
+    return worst([state, standing.state]), f"{standing.state}: {standing.sentence}\n{text}"
+
+
+def checked(report: Report) -> tuple[State, str]:
+    """The worst of the checks of one run, and every one that did not pass."""
     state = worst(check.state for check in report.checks)
     doubts = [f"{one.name}: {one.seen} (limit: {one.limit}); {one.reason}" for one in not_passed(report.checks)]
     return state, "\n".join([f"{state}: {doubts[0] if doubts else 'no check was made'}", *doubts[1:]])

@@ -5,30 +5,31 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pytest
 
 from holdfast import app, project, settings
+from holdfast.attempts import standing_from
 from holdfast.chaos.strike import FaultStuckError
 from holdfast.errors import HoldfastError, InfrastructureError, UsageError
 from holdfast.model.verdict import State
+from holdfast.play import Played, Stage, find_series, judge_run, judge_series, play
 from holdfast.signals import stoppable
 from holdfast.store.folder import write_json, write_whole
 from holdfast.store.reading import read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator, Sequence
 
     from holdfast.app import Outcome, Workplace
     from holdfast.model.scenario import Scenario
-    from holdfast.run import Glimpse
-
-    Watching = AbstractContextManager[Callable[[Glimpse], None]]
+    from holdfast.play import Watching
+    from holdfast.run import Glimpse, Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,8 @@ _BROKE: Final = Refused(state=State.UNKNOWN, why="The run broke off without a re
 class Play(Protocol):
     """Makes the record of a scenario, or finds it. Raises HoldfastError."""
 
-    def __call__(self, path: Path) -> Outcome:
-        """Make the outcome of this scenario file."""
+    def __call__(self, path: Path) -> Played:
+        """Play this scenario file, or find what was played."""
 
 
 @dataclass(slots=True)
@@ -55,16 +56,16 @@ class Runs:
 
     play: Play
     share: Path | None = None
-    known: dict[Path, Outcome | Refused] = field(default_factory=dict)
+    known: dict[Path, Played | Refused] = field(default_factory=dict)
 
-    def outcome(self, path: Path) -> Outcome | Refused:
+    def outcome(self, path: Path) -> Played | Refused:
         """The one outcome of a scenario in this session; whatever interrupts its making leaves it refused."""
         if path not in self.known:
             self.known[path] = _BROKE
             self.known[path] = self._together(path, self.share) if self.share else _answer(partial(self.play, path))
         return self.known[path]
 
-    def _together(self, path: Path, share: Path) -> Outcome | Refused:
+    def _together(self, path: Path, share: Path) -> Played | Refused:
         note = share / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.json"
         with note.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -77,19 +78,27 @@ class Runs:
             return answer
 
 
-def _note(answer: Outcome | Refused) -> dict[str, str]:
+def _note(answer: Played | Refused) -> dict[str, Any]:
     if isinstance(answer, Refused):
         return {"state": answer.state, "why": answer.why}
-    return {"folder": str(answer.folder)}
+    return {"folder": str(answer.folder), "standing": answer.standing.to_dict()}
 
 
-def _told(note: dict[str, str]) -> Outcome | Refused:
-    if "folder" in note:
-        return _answer(partial(app.judge_folder, Path(note["folder"])))
-    return Refused(state=State(note["state"]), why=note["why"])
+def _told(note: dict[str, Any]) -> Played | Refused:
+    if "folder" not in note:
+        return Refused(state=State(note["state"]), why=note["why"])
+    found = _answer(partial(_judged, Path(note["folder"])))
+    if isinstance(found, Refused):
+        return found
+    # What earlier attempts make of it was weighed once, by whoever played it.
+    return replace(found, standing=standing_from(found.scenario.name, note["standing"]))
 
 
-def _answer(make: Callable[[], Outcome]) -> Outcome | Refused:
+def _judged(path: Path) -> Played:
+    return judge_run(path) if path.is_dir() else judge_series(path)
+
+
+def _answer(make: Callable[[], Played]) -> Played | Refused:
     try:
         return make()
     except HoldfastError as error:
@@ -102,7 +111,10 @@ RUNS: Final = pytest.StashKey[Runs]()
 
 
 def outcome_of(runs: Runs, start: Path) -> Callable[[str], Outcome]:
-    """By scenario name, in the project that `start` lies in. The function fails its test when there is no record."""
+    """By scenario name, in the project that `start` lies in: its run, of a series the worst trial's.
+
+    The function fails its test when there is no record.
+    """
 
     def outcome(name: str) -> Outcome:
         root = project.find_root(start)
@@ -112,7 +124,10 @@ def outcome_of(runs: Runs, start: Path) -> Callable[[str], Outcome]:
         found = runs.outcome(named[0])
         if isinstance(found, Refused):
             pytest.fail(f"{found.state}: {found.why}", pytrace=False)
-        return found
+        seen = found.look()
+        if seen is None:
+            pytest.fail(f"{State.UNKNOWN}: no trial of {name} was played", pytrace=False)
+        return seen
 
     return outcome
 
@@ -134,15 +149,25 @@ class Stored:
     texts: Sequence[str]
     place: Callable[[Path], Workplace]
 
-    def __call__(self, path: Path) -> Outcome:
-        """Judge the stored run of the scenario. Raises UsageError when none or several were named."""
+    def __call__(self, path: Path) -> Played:
+        """Judge the stored run, or series, of the scenario. Raises UsageError when none or several were named."""
         place = self.place(project.find_root(path.parent))
-        name = project.load_scenario(path, place.root).name
-        folders = [app.open_run(text, place) for text in self.texts]
-        mine = [folder for folder in folders if read_manifest(folder).get("scenario") == name]
+        scenario = project.load_scenario(path, place.root)
+        what = "series" if scenario.repeat.is_series else "runs"
+        mine = [file for text in self.texts if (file := _named(text, place, scenario))]
         if len(mine) != 1:
-            raise UsageError(f"--holdfast-judge names {len(mine)} runs of {name}", hint="name one for each scenario")
-        return app.judge_folder(mine[0])
+            hint = f"name one for each scenario: {'a file series-….json' if what == 'series' else 'a run folder'}"
+            raise UsageError(f"--holdfast-judge names {len(mine)} {what} of {scenario.name}", hint=hint)
+        return _judged(mine[0])
+
+
+def _named(text: str, place: Workplace, scenario: Scenario) -> Path | None:
+    """Where the record lies that `text` names, if it is of the scenario and as often as that repeats."""
+    series = find_series(text, place)
+    folder = None if series else app.open_run(text, place)
+    if scenario.repeat.is_series:
+        return series if series and judge_series(series).scenario.name == scenario.name else None
+    return folder if folder and read_manifest(folder).get("scenario") == scenario.name else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,34 +176,44 @@ class Player:
 
     place: Callable[[Path], Workplace]
     subject: str
-    watching: Callable[[Scenario], Watching]
+    watching: Watching
     share: Path | None = None
     halted: str = ""
     signal: str = ""
 
-    def __call__(self, path: Path) -> Outcome:
+    def __call__(self, path: Path) -> Played:
         """Play one. Raises HoldfastError; also when an earlier run left a fault behind or was told to stop."""
         if self._why_halted():
             raise InfrastructureError(f"it was not run: {self._why_halted()}")
         place = self.place(project.find_root(path.parent))
-        scenario = project.load_scenario(path, place.root)
-        subject = self.subject or app.subject_of(place.root)
-        with stoppable() as stop, self.watching(scenario) as show:
+        # The face is another one, but what is tried again is the same.
+        gate = project.load_scenario(path, place.root).labels.get("gate", "pytest")
+        subject = self.subject or app.subject_of(place)
+        with stoppable() as stop:
+            stage = Stage(watching=self._watching(stop), stop=stop, wait=True)
+            played = play(path, place, stage, gate=gate, subject=subject)
+        self._after(played, stop.signal)
+        return played
 
-            def watch(seen: Glimpse) -> None:
-                stop.signal = stop.signal or ("SIGTERM" if self._why_halted() else None)
-                show(seen)
+    def _watching(self, stop: Stop) -> Watching:
+        @contextmanager
+        def watching(title: str, length: float) -> Iterator[Callable[[Glimpse], None]]:
+            with self.watching(title, length) as show:
 
-            outcome = app.run(path, place, watch=watch, stop=stop, subject=subject, wait=True)
-        self._after(outcome, stop.signal)
-        return outcome
+                def watch(seen: Glimpse) -> None:
+                    stop.signal = stop.signal or ("SIGTERM" if self._why_halted() else None)
+                    show(seen)
 
-    def _after(self, outcome: Outcome, signal: str | None) -> None:
+                yield watch
+
+        return watching
+
+    def _after(self, played: Played, signal: str | None) -> None:
         if signal:
             self.signal = signal
             self.halt(f"{signal} ended the session")
-        elif outcome.report.state is State.NOT_RESTORED:
-            self.halt(f"{outcome.report.scenario} may have left a fault behind")
+        elif played.standing.state is State.NOT_RESTORED:
+            self.halt(f"{played.scenario.name} may have left a fault behind")
 
     def halt(self, why: str) -> None:
         """Let no further scenario start, and end one that is being played, in every process of the session."""

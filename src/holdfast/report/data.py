@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "holdfast/verdict/v1"
 _WHOLE: Final = ("n", "bad", "more")
-_REAL: Final = ("estimate", "low", "high", "limit", "alpha")
+_REAL: Final = ("n_eff", "estimate", "low", "high", "limit", "alpha", "p")
 
 
 def to_dict(report: Report) -> dict[str, Any]:

@@ -65,14 +65,19 @@ def _proved(seen: Evidence) -> list[str]:
     lines = []
     if seen.n is not None and seen.bad is not None:
         lines.append(f"{seen.bad} bad of {seen.n}")
+    if seen.n and seen.n_eff is not None:
+        lines.append(f"{seen.n / seen.n_eff:.2f} of them tell as much as one alone: n_eff {seen.n_eff:.1f}")
     if seen.estimate is not None:
         lines.append(f"estimate {amount(seen.estimate, seen)}, limit {amount(seen.limit, seen)}")
     if seen.low is not None and seen.high is not None and seen.alpha is not None:
         lines.append(f"interval {interval(seen)}; each end is wrong at most {seen.alpha:.0%} of the time")
+    if seen.p is not None:
+        lines.append(f"chance of seeing so much against it at the very limit: {seen.p:.2g}")
     if seen.method:
         lines.append(f"method: {seen.method}")
     if seen.more:
-        lines.append(f"{seen.more} more good requests would prove it")
+        kind = "like these" if "difference" in seen.unit else "good requests"
+        lines.append(f"{seen.more} more {kind} would prove it")
     return lines
 
 

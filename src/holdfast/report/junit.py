@@ -84,6 +84,7 @@ def evidence_text(seen: Evidence) -> str:
     lines = {
         "n": count(seen.n),
         "bad": count(seen.bad),
+        "n_eff": NOTHING if seen.n_eff is None else f"{seen.n_eff:.0f}",
         "estimate": amount(seen.estimate, seen),
         "interval": interval(seen),
         "limit": amount(seen.limit, seen),

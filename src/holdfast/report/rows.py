@@ -69,6 +69,7 @@ def _facts(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     facts = {
         "n": count(seen.n),
         "bad": count(seen.bad),
+        "worth": NOTHING if seen.n_eff is None else f"{seen.n_eff:.0f} independent ones",
         "estimate": amount(seen.estimate, seen),
         "interval": interval(seen) if known(seen.low) or known(seen.high) else NOTHING,
         "limit": amount(seen.limit, seen),

@@ -2,19 +2,25 @@
 
 Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", Biometrika
 26(4), 1934. The bounds are one-sided: each is wrong with probability at most `alpha`, whatever the true ratio is,
-as long as events are independent.
+as long as events are independent. Counts may be fractions, for events that are not: see `holdfast.stats.dependence`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ALPHA: Final = 0.05
 """Default error probability of each one-sided bound."""
 
+MOST: Final = 10**9
+"""Events beyond which nobody waits."""
 
-def upper_bound(bad: int, total: int, alpha: float = ALPHA) -> float:
+
+def upper_bound(bad: float, total: float, alpha: float = ALPHA) -> float:
     """Largest bad-event ratio that `bad` of `total` does not exclude at level `alpha`; 1.0 when nothing was seen."""
     _check(bad, total, alpha)
     if bad == total:
@@ -25,7 +31,7 @@ def upper_bound(bad: int, total: int, alpha: float = ALPHA) -> float:
     return float(betaincinv(bad + 1, total - bad, 1 - alpha))
 
 
-def lower_bound(bad: int, total: int, alpha: float = ALPHA) -> float:
+def lower_bound(bad: float, total: float, alpha: float = ALPHA) -> float:
     """Smallest bad-event ratio that `bad` of `total` does not exclude at level `alpha`; 0.0 when nothing was seen."""
     _check(bad, total, alpha)
     if bad == 0:
@@ -62,36 +68,48 @@ def least_clean_events(limit: float, alpha: float = ALPHA) -> int:
     return math.ceil(math.log(alpha) / math.log1p(-limit))
 
 
-def events_to_pass(bad: int, total: int, limit: float, alpha: float = ALPHA, most: int = 10**9) -> int | None:
+def events_to_pass(bad: float, total: float, limit: float, alpha: float = ALPHA, most: int = MOST) -> int | None:
     """How many further events, all good, would bring the upper bound of `bad` in `total` within `limit`.
 
-    None when more than `most` would be needed. Found by doubling and bisection: the bound falls with every good event.
+    None when more than `most` would be needed.
     """
-    if upper_bound(bad, total, alpha) <= limit:
+    return first_that(lambda more: upper_bound(bad, total + more, alpha) <= limit, most)
+
+
+def first_that(holds: Callable[[int], bool], most: int = MOST) -> int | None:
+    """The smallest number from 0 at which `holds`, which once true stays true; None when it is more than `most`.
+
+    Found by doubling and bisection.
+    """
+    if holds(0):
         return 0
     step = 1
-    while upper_bound(bad, total + step, alpha) > limit:
+    while not holds(step):
         step *= 2
         if step > most:
             return None
     low, high = step // 2, step
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if upper_bound(bad, total + middle, alpha) <= limit else (middle, high)
+        low, high = (low, middle) if holds(middle) else (middle, high)
     return high
 
 
 def chance_to_pass(total: int, limit: float, true_ratio: float, alpha: float = ALPHA) -> float:
     """Probability that `total` events of a service with `true_ratio` bad ones end in a proof of `limit`."""
-    allowed = most_bad_that_passes(total, limit, alpha)
-    if allowed < 0:
+    return chance_of_at_most(most_bad_that_passes(total, limit, alpha), total, true_ratio)
+
+
+def chance_of_at_most(bad: int, total: int, true_ratio: float) -> float:
+    """Probability of at most `bad` bad events among `total` independent ones; 0.0 for fewer than none."""
+    if bad < 0:
         return 0.0
     from scipy.special import bdtr  # noqa: PLC0415
 
-    return float(bdtr(allowed, total, true_ratio))
+    return float(bdtr(bad, total, true_ratio))
 
 
-def check_counts(bad: int, total: int) -> None:
+def check_counts(bad: float, total: float) -> None:
     """Refuse counts that no record can hold.
 
     Raises:
@@ -111,6 +129,6 @@ def check_alpha(alpha: float) -> None:
         raise ValueError(f"alpha must lie between 0 and 1, got {alpha}")
 
 
-def _check(bad: int, total: int, alpha: float) -> None:
+def _check(bad: float, total: float, alpha: float) -> None:
     check_counts(bad, total)
     check_alpha(alpha)

@@ -1,9 +1,9 @@
 """Blocks of time as units of evidence, so that a burst of bad requests counts once and not once per request.
 
-Two tools. The design effect says how much less n dependent requests tell than n independent ones: n_eff = n / deff.
 The betting bounds take the share of bad requests in each block as one observation between 0 and 1, of which nothing
 else is assumed: a block may be all bad. That is what makes them honest about bursts, and dear: without one bad request
-they need about 3.7 / limit blocks, however many requests a block holds.
+they need about 3.7 / limit blocks, however many requests a block holds. `holdfast.stats.dependence` is cheaper and
+assumes more.
 
 A bound rejects a mean m when a player who bets against it has grown a capital of 1 to 1 / alpha: fair bets do so with
 probability at most alpha (Ville), however often one looks. The capital is the average over a few constant fractions
@@ -12,9 +12,9 @@ matter. Waudby-Smith and Ramdas, "Estimating means of bounded random variables b
 capital process of section 4, betting on a grid as in their appendix B.
 
 What is assumed of the blocks: given all earlier ones, each has the same expected share of bad requests. So a block
-must last much longer than a burst (look at `autocorrelation`). Unequal blocks: a block with half the requests of the
-largest one is bet on with half the stake, so that the bound speaks of bad requests per request and not per block. That
-needs sizes that do not depend on the outcomes: true for an open-loop schedule, false for clients that wait for answers.
+must last much longer than a burst. Unequal blocks: a block with half the requests of the largest one is bet on with
+half the stake, so that the bound speaks of bad requests per request and not per block. That needs sizes that do not
+depend on the outcomes: true for an open-loop schedule, false for clients that wait for answers.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ from typing import TYPE_CHECKING, Final, Literal
 from holdfast.stats.binomial import ALPHA, check_alpha, check_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
@@ -63,69 +61,27 @@ class Blocks:
         return tuple(bad / total for bad, total in zip(self.bad, self.total, strict=True) if total)
 
 
-def blocks_of(times: Sequence[float], bad: Sequence[bool], seconds: float, start: float = 0.0) -> Blocks:
+def blocks_of(times: ArrayLike, bad: ArrayLike, seconds: float, start: float = 0.0) -> Blocks:
     """Cut events at `times` (seconds, any order) into blocks of `seconds`, the first of which begins at `start`.
 
     Raises:
         ValueError: unequal lengths, `seconds` is not positive, or a time is not finite or before `start`.
     """
-    if len(times) != len(bad):
-        raise ValueError(f"{len(times)} times and {len(bad)} outcomes do not belong together")
+    import numpy as np  # noqa: PLC0415 - `--help` need not pay for it
+
+    since, flags = np.asarray(times, dtype=np.float64) - start, np.asarray(bad, dtype=np.float64)
+    if len(since) != len(flags):
+        raise ValueError(f"{len(since)} times and {len(flags)} outcomes do not belong together")
     if not 0 < seconds < math.inf:
         raise ValueError(f"a block must last a positive number of seconds, got {seconds}")
-    if not all(start <= time < math.inf for time in times):
+    if not bool(np.all((since >= 0) & (since < math.inf))):
         raise ValueError(f"every event needs a finite time, not before {start}")
-    places = [int((time - start) // seconds) for time in times]
-    counts = [[0, 0] for _ in range(max(places, default=-1) + 1)]
-    for place, flag in zip(places, bad, strict=True):
-        counts[place][0] += bool(flag)
-        counts[place][1] += 1
-    return Blocks(seconds=seconds, bad=tuple(b for b, _ in counts), total=tuple(n for _, n in counts))
-
-
-def autocorrelation(values: Sequence[float], lags: int) -> tuple[float, ...] | None:
-    """Correlation of the series with itself 1 to `lags` places later; None for a series that never changes.
-
-    Box and Jenkins' estimator, which divides by the whole sum of squares. It is biased towards 0 in short series.
-
-    Raises:
-        ValueError: `lags` is not between 0 and the length less one.
-    """
-    if not 0 <= lags < max(1, len(values)):
-        raise ValueError(f"{len(values)} values have no {lags} lags")
-    mean = math.fsum(values) / max(1, len(values))
-    off = [value - mean for value in values]
-    squares = math.fsum(one * one for one in off)
-    if len(set(values)) <= 1:
-        return None
-    return tuple(math.fsum(a * b for a, b in zip(off, off[lag:], strict=False)) / squares for lag in range(1, lags + 1))
-
-
-def design_effect(blocks: Blocks) -> float | None:
-    """How many dependent events tell as much as one independent one; at least 1.
-
-    The variance of the blocks' bad counts over what independent events would give (the ratio estimator of Kish,
-    "Survey Sampling", 1965, section 6.3), times 1 + 2 * sum of the correlations between blocks, up to the first that
-    chance explains. None when it cannot be seen: blocks under FEWEST_BLOCKS, or events that were all good or all bad.
-    """
-    sizes, bad, n = blocks.sizes, sum(blocks.bad), sum(blocks.total)
-    if len(sizes) < FEWEST_BLOCKS or bad in {0, n}:
-        return None
-    ratio = bad / n
-    squares = math.fsum((b - ratio * size) ** 2 for b, size in zip(blocks.bad, blocks.total, strict=True))
-    between = squares / (n * ratio * (1 - ratio)) * len(sizes) / (len(sizes) - 1)
-    noise, inflation = 1.645 / math.sqrt(len(sizes)), 1.0
-    for correlation in autocorrelation(blocks.fractions, len(sizes) // 4) or ():
-        if correlation < noise:
-            break
-        inflation += 2 * correlation
-    return max(1.0, between * inflation)
-
-
-def effective_total(blocks: Blocks) -> float | None:
-    """Number of independent events that would tell as much, n / deff; None where the design effect is None."""
-    effect = design_effect(blocks)
-    return None if effect is None else sum(blocks.total) / effect
+    places = (since // seconds).astype(np.int64)
+    return Blocks(
+        seconds=seconds,
+        bad=tuple(np.bincount(places, weights=flags).astype(np.int64).tolist()),
+        total=tuple(np.bincount(places).tolist()),
+    )
 
 
 def log_capital_path(

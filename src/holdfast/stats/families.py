@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-def breach_p_value(bad: int, total: int, limit: float) -> float:
+def breach_p_value(bad: float, total: float, limit: float) -> float:
     """Chance of `bad` or more of `total` independent events when the true ratio is `limit`; 1.0 when none was seen.
 
     It is below alpha exactly when `lower_bound(bad, total, alpha)` lies beyond `limit`.
@@ -33,9 +33,10 @@ def breach_p_value(bad: int, total: int, limit: float) -> float:
         raise ValueError(f"a limit must lie between 0 and 1, got {limit}")
     if bad == 0:
         return 1.0
-    from scipy.stats import binom  # noqa: PLC0415 - 0.4 s of import that `--help` need not pay
+    from scipy.special import betainc  # noqa: PLC0415 - `--help` need not pay for it
 
-    return float(binom.sf(bad - 1, total, limit))
+    # P(X >= k) for X binomial(n, p) is the incomplete beta function I_p(k, n - k + 1), for fractions too.
+    return float(betainc(bad, total - bad + 1, limit))
 
 
 def holm_adjusted(p_values: Sequence[float]) -> tuple[float, ...]:

@@ -33,7 +33,7 @@ BAD_RATIOS: Final = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 300.0)
 """Alternatives beyond the limit, as multiples of it."""
 
 
-def log_e(bad: int, total: int, limit: float, ratios: Sequence[float]) -> float:
+def log_e(bad: float, total: float, limit: float, ratios: Sequence[float]) -> float:
     """Natural logarithm of the mixture's e-value after `bad` of `total` events; 0.0 before the first event.
 
     `ratios` below 1 collect evidence that the true ratio is under `limit`, those above 1 that it is beyond.
@@ -52,16 +52,24 @@ def bad_ratios(limit: float) -> tuple[float, ...]:
     return tuple(ratio for ratio in BAD_RATIOS if ratio * limit < 1) or ((1 + 1 / limit) / 2,)
 
 
-def decide(bad: int, total: int, limit: float, alpha: float = ALPHA) -> Literal["good", "bad"] | None:
+def decide(
+    bad: float, total: float, limit: float, alpha: float = ALPHA, effect: float = 1.0
+) -> Literal["good", "bad"] | None:
     """What `bad` of `total` events prove at level `alpha` on each side, also when asked after every event.
+
+    `effect` is how many of them tell as much as one independent event (`holdfast.stats.dependence`): E ** (1 / effect)
+    must reach 1 / alpha. Whatever effect of 1 or more is put in, however it was estimated, that is only later than E
+    itself does, so for independent events Ville's bound still holds.
 
     None says that nothing is proved yet; when the run ends so, that is the answer. The first answer stands: looking
     again later and believing only the later look is allowed, and only proves less.
 
     Raises:
-        ValueError: the counts cannot be, or `limit` or `alpha` does not lie between 0 and 1.
+        ValueError: the counts cannot be, `limit` or `alpha` does not lie between 0 and 1, or `effect` is below 1.
     """
-    enough = _enough(alpha)
+    if not effect >= 1:
+        raise ValueError(f"a design effect is at least 1, got {effect}")
+    enough = _enough(alpha) * effect
     if log_e(bad, total, limit, GOOD_RATIOS) >= enough:
         return "good"
     return "bad" if log_e(bad, total, limit, bad_ratios(limit)) >= enough else None

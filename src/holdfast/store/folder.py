@@ -23,16 +23,27 @@ METRICS: Final = "metrics.json"
 ALERTS: Final = "alerts.ndjson"
 SEAL: Final = "seal.json"
 SPECS: Final = "files"
+SERIES: Final = "series-"
+"""What the names of all series begin with."""
 JUDGED: Final = frozenset({"verdict.json", "junit.xml", "report.html", SEAL})
 """Files made from the record, and the seal itself: not part of what is sealed."""
 
 
 def new_folder(runs: Path, scenario: Scenario, clock: Clock) -> Path:
     """Make an empty run folder whose name sorts by time. Raises OSError when the disk refuses."""
-    stamp = datetime.fromtimestamp(clock.wall(), UTC).strftime("%Y%m%d-%H%M%S")
-    folder = runs / f"{stamp}-{scenario.name}-{secrets.token_hex(2)}"
+    folder = runs / _stamped(scenario, clock)
     folder.mkdir(parents=True)
     return folder
+
+
+def series_name(scenario: Scenario, clock: Clock) -> str:
+    """A name for a series of runs of this scenario, and of its file without suffix."""
+    return f"{SERIES}{_stamped(scenario, clock)}"
+
+
+def _stamped(scenario: Scenario, clock: Clock) -> str:
+    stamp = datetime.fromtimestamp(clock.wall(), UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{stamp}-{scenario.name}-{secrets.token_hex(2)}"
 
 
 def point_latest(runs: Path, folder: Path) -> None:

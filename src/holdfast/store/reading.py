@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import math
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from holdfast.clock import Anchor
 from holdfast.errors import UsageError
-from holdfast.model.timeline import AlertEvent, Counted, Event, Metrics, Series, Timeline
+from holdfast.model.timeline import AlertEvent, Answer, Counted, Event, Metrics, Sampled, Series, Timeline
 from holdfast.project import load_scenario
 from holdfast.store import folder as names
 from holdfast.store.load import BEATS, REQUESTS, SUMMARY, parse_lines, read_load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from holdfast.model.scenario import Scenario
     from holdfast.model.timeline import LoadRecord
 
 Line = TypeVar("Line")
@@ -37,11 +39,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def read_timeline(folder: Path) -> Timeline:
     """The whole record of a run. Raises UsageError when the folder is no run, SpecError when its specs are broken."""
-    scenario_file, anchor = _origin(folder)
+    scenario_file, anchor, seed = _origin(folder)
     seals = broken_seals(folder)
     specs = folder / names.SPECS
     scenario = load_scenario(specs / names.kept_name(scenario_file), specs)
+    # A trial of a series is played with a seed of its own; its files are kept as they were read.
+    scenario = scenario if seed is None else replace(scenario, seed=seed)
     events, torn = _lines(folder / names.EVENTS, _event)
+    scenario = _as_played(scenario, events)
     alerts, torn_alerts = _lines(folder / names.ALERTS, lambda line: _alert(line, anchor))
     load, damaged_load = _sound_load(folder, seals)
     return Timeline(
@@ -56,12 +61,25 @@ def read_timeline(folder: Path) -> Timeline:
     )
 
 
-def _origin(folder: Path) -> tuple[str, Anchor]:
-    """The scenario's file below SPECS, and time zero."""
+def _as_played(scenario: Scenario, events: Sequence[Event]) -> Scenario:
+    """With the times that its phases had, where those are not the planned ones by intent; as planned where in doubt."""
+    if scenario.stop != "early":
+        return scenario
+    wanted = [(phase.name, edge) for phase in scenario.phases for edge in ("start", "end")]
+    told = [one for one in events if one.kind == "phase"]
+    if [(one.data.get("name"), one.data.get("edge")) for one in told] != wanted:
+        return scenario
+    times = [one.t for one in told]
+    return scenario.as_played(list(zip(times[::2], times[1::2], strict=True)))
+
+
+def _origin(folder: Path) -> tuple[str, Anchor, int | None]:
+    """The scenario's file below SPECS, time zero, and the seed that was used."""
     manifest = read_manifest(folder)
     try:
-        zero = manifest["zero"]
-        return str(manifest["scenario_file"]), Anchor(monotonic=float(zero["monotonic"]), wall=float(zero["wall"]))
+        zero, seed = manifest["zero"], manifest.get("seed")
+        anchor = Anchor(monotonic=float(zero["monotonic"]), wall=float(zero["wall"]))
+        return str(manifest["scenario_file"]), anchor, None if seed is None else int(seed)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{folder} is not a whole run folder: {names.MANIFEST} is damaged ({error!r})") from error
 
@@ -112,14 +130,39 @@ def _metrics(found: Mapping[str, Any]) -> Metrics:
             )
             for one in found["series"]
         ),
+        # Runs from before there were such expectations have none.
+        answers=tuple(_metric_answer(one) for one in found.get("answers", ())),
         interval=float(found["interval"]),
         trouble=str(found["trouble"]),
     )
 
 
+def _metric_answer(found: Mapping[str, Any]) -> Answer:
+    series = tuple(
+        Sampled(
+            labels=dict(one["labels"]),
+            points=tuple((float(t), _sample(value)) for t, value in one["points"]),
+        )
+        for one in found["series"]
+    )
+    return Answer(query=str(found["query"]), phase=str(found["phase"]), series=series, trouble=str(found["trouble"]))
+
+
+def _sample(value: object) -> float | None:
+    """A number, or "+Inf" as Prometheus writes it; NaN is None."""
+    number = math.nan if value is None else float(str(value))
+    return None if math.isnan(number) else number
+
+
 def metrics_as_json(metrics: Metrics) -> dict[str, Any]:
-    """What `read_metrics` reads back."""
-    return asdict(metrics)
+    """What `read_metrics` reads back. JSON has no infinite numbers, so those are texts."""
+    found = asdict(metrics)
+    for series in (one for answer in found["answers"] for one in answer["series"]):
+        series["points"] = [(t, _TEXTS.get(value, value)) for t, value in series["points"]]
+    return found
+
+
+_TEXTS: Final = {math.inf: "+Inf", -math.inf: "-Inf"}
 
 
 def _lines(path: Path, read: Callable[[dict[str, Any]], Line]) -> tuple[list[Line], list[str]]:

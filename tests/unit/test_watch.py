@@ -1,0 +1,58 @@
+"""What a person sees of a run: a line every few seconds in a pipeline, and a line of its own for what is news."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from holdfast.load.live import Pulse
+from holdfast.run import Glimpse
+from holdfast.watch import Watcher, panel
+
+NOTE = "baseline ends after 12.3s of 1m: settled slo:gateway/availability[baseline]"
+
+
+def glimpse(t, phase="baseline", note="", left=60.0):
+    pulse = Pulse(planned=720, offered=10, sent=10, good=9, bad=1, ttft=0.12)
+    return Glimpse(t=t, phase=phase, left=left, total_left=left, pulse=pulse, note=note)
+
+
+@pytest.fixture
+def seen():
+    """Everything printed for these glimpses, in a pipeline."""
+
+    def lines(*glimpses):
+        text = io.StringIO()
+        with Watcher(Console(file=text, width=160), "A run", 60.0) as watch:
+            for one in glimpses:
+                watch(one)
+        return text.getvalue().splitlines()
+
+    return lines
+
+
+def test_a_line_every_five_seconds_and_one_for_each_new_phase(seen):
+    lines = seen(*(glimpse(t) for t in range(11)), glimpse(10.5, "recovery"))
+    assert [line.split()[0] for line in lines[1:]] == ["0.0s", "5.0s", "10.0s", "10.5s"]
+
+
+def test_what_ended_a_phase_is_said_once_and_in_its_own_words(seen):
+    lines = seen(glimpse(12.0), *(glimpse(12.3 + i / 10, "recovery", NOTE) for i in range(20)))
+    assert [line for line in lines if NOTE in line] == [f"  12.3s {NOTE}"]
+
+
+def test_the_live_panel_shows_it_too_and_its_bar_is_full_when_nothing_is_left():
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(panel(glimpse(30.0, note=NOTE, left=0.0), "A run"))
+    text = " ".join(console.export_text().replace("│", " ").split())
+    assert NOTE in text
+    assert "━" * 68 in text
+
+
+def test_before_second_zero_the_bar_is_empty_and_long_enough():
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(panel(replace(glimpse(-2.0), total_left=62.0), "A run"))
+    assert "baseline" in console.export_text()
