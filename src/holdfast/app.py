@@ -18,11 +18,12 @@ from holdfast.gate import decide
 from holdfast.judge import judge
 from holdfast.load.trace import read_trace
 from holdfast.model.load import schedule
-from holdfast.plan import Plan, UndecidableError, make_plan
+from holdfast.plan import Plan, make_plan
 from holdfast.slo.rules import rule_file
 from holdfast.slo.sloth import read_slos
 from holdfast.store import folder as store
 from holdfast.store.reading import find_run, read_manifest, read_timeline
+from holdfast.undecidable import UndecidableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

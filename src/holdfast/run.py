@@ -17,6 +17,7 @@ from holdfast.load import cut
 from holdfast.load.live import Pulse, Tail
 from holdfast.model.scenario import SHORTEST
 from holdfast.model.timeline import Event, LoadRecord, Metrics, Timeline
+from holdfast.plan import LEAD, SETTLE
 from holdfast.store import folder as store
 from holdfast.store.load import BEAT_COLUMNS, LINES, table, to_parquet
 from holdfast.store.reading import metrics_as_json
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
     from holdfast.model.scenario import Experiment, Phase, Scenario
 
 TICK: Final = 0.1
-LEAD: Final = 3.0
-"""Seconds from starting the load generator to time zero."""
-_SETTLE: Final = 2.5
-"""Seconds to let the last scrape and the last alert arrive."""
 _CLEAN: Final = 2.0
 """Seconds of a phase before its fault: two scrapes, so that no count falls between two phases' windows."""
 _RESTORE: Final = 15.0
@@ -346,7 +343,7 @@ class Run:
     def _collect(self) -> None:
         if self.scenario.stop == "early":
             self.scenario = self.scenario.as_played(list(zip(self.edges[::2], self.edges[1::2], strict=False)))
-        self.clock.sleep(max(0.0, min(self.scenario.length, self.record.now()) + _SETTLE - self.record.now()))
+        self.clock.sleep(max(0.0, min(self.scenario.length, self.record.now()) + SETTLE - self.record.now()))
         metrics = self.ports.take_metrics(self.scenario, self.anchor)
         self.record.event("collected", source="prometheus", ok=not metrics.trouble, detail=metrics.trouble)
         store.write_json(self.record.folder / store.METRICS, metrics_as_json(metrics))

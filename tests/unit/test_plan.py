@@ -10,6 +10,7 @@ import yaml
 
 from examples import ROOT, quickstart, write_project
 from holdfast import app
+from holdfast.expect.alert import AlertSilent
 from holdfast.expect.budget import SpendsAtMost
 from holdfast.expect.invariant import InvariantHolds
 from holdfast.expect.latency import FasterThan
@@ -18,11 +19,10 @@ from holdfast.expect.slo import SloHolds
 from holdfast.faults import base, find
 from holdfast.model.load import schedule
 from holdfast.model.scenario import Experiment
-from holdfast.plan import LEAD, SETTLE, TIMES, Strike, UndecidableError, make_plan
-from holdfast.run import _SETTLE as RUN_SETTLE
-from holdfast.run import LEAD as RUN_LEAD
+from holdfast.plan import LEAD, SETTLE, TIMES, Strike, make_plan
 from holdfast.run import Stop
 from holdfast.testing import a_place, a_profile, a_scenario, a_timeline, an_slo, some_phases
+from holdfast.undecidable import UndecidableError
 from holdfast.units import duration
 
 DUES = a_timeline().load.requests["due"].tolist()
@@ -72,7 +72,6 @@ def test_requests_are_counted_per_phase():
 
 
 def test_a_run_takes_longer_than_its_phases_by_lead_and_settling():
-    assert (LEAD, SETTLE) == (RUN_LEAD, RUN_SETTLE)
     assert planned(story()).takes == LEAD + 75 + SETTLE
     assert [planned(story(stop=stop)).may_end_early for stop in ("end", "early")] == [False, True]
 
@@ -311,6 +310,10 @@ def test_an_objective_that_says_nothing_is_no_hint():
     assert hint_of(scenario, only(122)) == "offer more requests: raise the rate"
 
 
+def silent(*during):
+    return AlertSilent(alert="GatewayAvailability", during=during, where=a_place())
+
+
 @pytest.mark.parametrize(
     ("expect", "idle"),
     [
@@ -325,6 +328,9 @@ def test_an_objective_that_says_nothing_is_no_hint():
         ((CALM, BUDGET, INVARIANT), ["fault", "recovery"]),
         # ... but when nothing else is asked, the whole run is what they look at.
         ((BUDGET, INVARIANT), []),
+        # An alert that stays silent is listened for in the phases it names, or in all of them.
+        ((silent("baseline"), UNDER_FAULT), ["recovery"]),
+        ((silent(), UNDER_FAULT), []),
     ],
 )
 def test_a_judged_phase_that_no_expectation_looks_at_decides_nothing(expect, idle):
