@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from holdfast import stats
 from holdfast.model.verdict import State, worst
+from holdfast.recoveries import Recoveries, recoveries
 from holdfast.units import show_ratio
 
 if TYPE_CHECKING:
@@ -128,6 +129,11 @@ class Series:
             return f"{allowed}. Too few to decide: {self.more} more clean trial{'s' * (self.more != 1)} would prove it."
         return f"{allowed}."
 
+    @property
+    def recoveries(self) -> tuple[Recoveries, ...]:
+        """How long recovery took, over all trials played."""
+        return recoveries((report for _, report in sorted(self.reports.items())), self.alpha)
+
     def worst_trial(self) -> int | None:
         """Number of the first of the worst trials."""
         return min(self.reports, key=lambda one: (-self.reports[one].state.severity, one), default=None)
@@ -151,6 +157,7 @@ class Series:
             "more": self.more,
             "ended": self.ended,
             "not_restored": self.broken,
+            "recoveries": [one.to_dict() for one in self.recoveries],
             "trials": [self._trial(number) for number in sorted(self.reports)],
         }
 
@@ -180,6 +187,7 @@ def rounded_up(share: float) -> float:
 def series_text(series: Series) -> str:
     """The series for a person: its state, what was counted, and which trials were not good."""
     lines = [f"{series.state:<12} {series.scenario}: {series.sentence}"]
+    lines += [f"{'':<12} {one.sentence}" for one in series.recoveries]
     bad = Counter(report.state for report in series.reports.values() if report.state is not State.PASS)
     for state in sorted(bad, key=lambda one: one.severity, reverse=True):
         which = [number for number, report in sorted(series.reports.items()) if report.state is state]

@@ -10,25 +10,16 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "holdfast"
 
+DECIDING = {"judge", "trust", "plan", "undecidable", "gate", "trials", "recoveries", "attempts"}
+"""What makes answers: it may read no clock, no chance and no environment."""
+
 FLOORS = (
     {"cli", "__main__", "plugin"},  # faces: words to calls
     {"watch", "signals"},  # what a person sees of a run, and how they stop it
     {"app", "play"},  # composition root: the only place that knows every adapter; play calls it as often as asked
     {"run"},  # the one impure loop
     {"load", "chaos", "faults", "platforms", "sources", "subject"},  # adapters
-    {
-        "judge",
-        "trust",
-        "early",
-        "plan",
-        "undecidable",
-        "report",
-        "gate",
-        "trials",
-        "attempts",
-        "schema",
-        "testing",
-    },  # pure
+    DECIDING | {"early", "report", "schema", "testing"},  # pure
     {"store"},  # text in and out
     {"project", "settings"},
     {"expect"},
@@ -159,7 +150,7 @@ def test_judging_reads_no_clock_no_chance_and_no_environment():
     found = [
         f"{module}:{line} imports {target}"
         for module, path in MODULES.items()
-        if part(module) in {"judge", "trust", "gate", "trials", "attempts", "plan", "undecidable", "expect", "stats"}
+        if part(module) in DECIDING | {"expect", "stats"}
         for target, line, _ in imports(ast.parse(path.read_text(encoding="utf-8")))
         if target.split(".")[0] in world
     ]

@@ -312,7 +312,7 @@ def test_the_client_may_be_late_by_a_tenth_of_the_tightest_bound():
     assert trust.lateness_limit([None]) == 0.1  # no bound
     assert trust.lateness_limit([None, 0.5]) == 0.05
     assert trust.lateness_limit([0.05]) == 0.02  # no client is that punctual
-    assert trust.lateness_limit([0.3000004]) == 0.03  # in whole microseconds
+    assert trust.lateness_limit([0.300004]) == 0.03  # in whole microseconds
 
 
 def test_without_an_slo_there_is_nothing_to_agree_on():
