@@ -66,6 +66,7 @@ def python(*words: str, text: str = "") -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_each_module_imports_alone_without_warning_socket_or_thread():
     ignored = [word for warning in THIRD_PARTY for word in ("-W", warning)]
     told = json.loads(python("-W", "error", *ignored, "-c", NURSERY, text=json.dumps(modules())))
