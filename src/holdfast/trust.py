@@ -290,7 +290,7 @@ def prometheus_watched(timeline: Timeline) -> Check:
     most = _SCRAPES_MISSED * timeline.metrics.interval + 0.5
     gaps = [] if trouble else [_gap([t for t, _ in one.points], timeline.scenario.phases) for one in series]
     widest = max(gaps, default=0.0)
-    if not widest <= most:
+    if not trouble and not widest <= most:
         trouble = f"a scrape gap of {show_duration(round(widest, 1))}"
     return _check(
         "prometheus watched",
@@ -386,7 +386,9 @@ def clock_sane(timeline: Timeline) -> Check:
     trouble = ""
     if slip is None:
         trouble = "the run has no end to compare clocks at"
-    elif not slip <= _CLOCK_SLIP:
+    elif not math.isfinite(slip):
+        trouble = "the wall clock told no time"
+    elif slip > _CLOCK_SLIP:
         trouble = f"the wall clock jumped by {show_duration(round(slip, 2))}"
     return _check(
         "clock sane",

@@ -123,6 +123,10 @@ def test_the_first_number_at_which_something_holds_is_found_and_is_whole(least):
 def test_what_needs_more_than_the_most_events_is_not_waited_for():
     assert stats.events_to_pass(0, 0, 0.01, most=100) is None
     assert stats.first_that(lambda number: number >= 200, most=256) == 200
+    # Between the last power of two and the most that is asked for; at it, and beyond.
+    assert [stats.first_that(lambda number: number >= 299, most=most) for most in (300, 299, 298)] == [299, 299, None]
+    assert stats.first_that(lambda number: number >= 0, most=0) == 0
+    assert stats.first_that(lambda number: number >= 1, most=0) is None
 
 
 def test_the_bound_is_wrong_at_most_as_often_as_it_says():

@@ -83,12 +83,11 @@ def first_that(holds: Callable[[int], bool], most: int = MOST) -> int | None:
     """
     if holds(0):
         return 0
-    step = 1
-    while not holds(step):
-        step *= 2
-        if step > most:
+    low, high = 0, min(1, most)
+    while not holds(high):
+        if high >= most:
             return None
-    low, high = step // 2, step
+        low, high = high, min(2 * high, most)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)
