@@ -24,8 +24,7 @@ gate:  ## the quickstart gate on the embedded platform (exact exit code: bin/gat
 second = $(shell PATH="$(PATH)" $(UV) python find --no-project --no-python-downloads --python-preference only-system 3.13 2>/dev/null)
 test: setup  ## the whole suite through tox: lint, a second Python, unit, end to end, and what needs the machine alone
 	@$(if $(second),,echo "no Python 3.13 on this machine: the suite runs on $$(.venv/bin/python --version) only";) \
-	.venv/bin/tox run-parallel --parallel 2 --parallel-no-spinner --skip-missing-interpreters false \
-	  -e e2e,lint,$(if $(second),py313$(comma))unit,timed
+	.venv/bin/tox run --skip-missing-interpreters false -e lint,$(if $(second),py313$(comma))unit,e2e,timed
 
 check: setup  ## the quick look before a commit: ruff and mypy
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy

@@ -57,7 +57,7 @@ def test_a_series_is_played_told_kept_and_judged_again(fresh):
 
 def test_a_series_that_is_stopped_keeps_what_was_played_and_the_rest_is_missing(fresh):
     run = fresh.start("run", fresh.scenario(CALM.replace("{times}", "3")))
-    until(lambda: list(fresh.runs.glob("series-*")) and series(fresh)["trials"], 60, "the first trial")
+    until(lambda: list(fresh.runs.glob("series-*")) and series(fresh)["trials"], 150, "the first trial")
     run.send_signal(signal.SIGINT)
     text, _ = run.communicate(timeout=60)
     told = series(fresh)

@@ -14,14 +14,23 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import InfrastructureError
-from holdfast.platforms import lifecycle, pids, tools
+from holdfast.platforms import layout, lifecycle, pids, tools
 
 pytestmark = pytest.mark.e2e
 HOME = Path(__file__).parents[2] / "platform" / "local"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sim") / "state"
+    yield folder
+    lifecycle.down(folder)
+    assert pids.marked(layout.layout(folder).mark) == ()
+
+
+@pytest.fixture(scope="module")
 def started(state):
+    """One platform for all tests here; the last one kills it."""
     try:
         tools.locate(
             ["prometheus", "alertmanager", "redis-server"],
