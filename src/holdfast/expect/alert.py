@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import Field
 
-from holdfast.expect.base import Context, ExpectationShape, fault_time
+from holdfast.expect.base import Context, ExpectationShape, fault_time, merged
 from holdfast.model.scenario import Expectation
-from holdfast.model.verdict import Evidence, State, Verdict, worst
+from holdfast.model.verdict import Evidence, State, Verdict
 from holdfast.spec.shapes import Duration  # noqa: TC001 - pydantic reads it
 from holdfast.units import show_duration
 
@@ -170,14 +170,7 @@ class AlertFires(Expectation):
             method="notification as received",
             other={"seconds to clear": cleared, "clears within": self.clears_within},
         )
-        return Verdict(
-            id=self.id,
-            kind=self.kind,
-            state=worst(state for state, _ in answers),
-            sentence=" ".join(sentence for _, sentence in answers),
-            evidence=evidence,
-            where=self.where,
-        )
+        return merged(self, answers, evidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

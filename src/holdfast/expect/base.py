@@ -9,6 +9,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Final
 
+from holdfast.model.verdict import Evidence, State, Verdict, worst
 from holdfast.spec.shapes import Strict
 from holdfast.spec.source import did_you_mean
 
@@ -145,6 +146,18 @@ def _under_way(requests: pd.DataFrame, phase: Phase, struck: float) -> pd.Series
     last_sign = last.where(last < struck).fillna(requests["due"])
     moving = streaming | (last_sign >= struck - PROGRESS)
     return (requests["due"] < phase.start) & (ended >= struck) & moving
+
+
+def merged(asked: Expectation, answers: Sequence[tuple[State, str]], evidence: Evidence) -> Verdict:
+    """One verdict from several answers: the worst state, and every sentence."""
+    return Verdict(
+        id=asked.id,
+        kind=asked.kind,
+        state=worst(state for state, _ in answers),
+        sentence=" ".join(sentence for _, sentence in answers),
+        evidence=evidence,
+        where=asked.where,
+    )
 
 
 def fault_time(timeline: Timeline, step: str) -> float | None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from pydantic import Field
 
 from holdfast.expect.alert import WATCHDOG, elapsed, firings, heard, heard_until, record_end, untimed
-from holdfast.expect.base import Context, ExpectationShape, bad_events, fault_time, valid_events
+from holdfast.expect.base import Context, ExpectationShape, bad_events, fault_time, merged, valid_events
 from holdfast.model.scenario import Expectation
-from holdfast.model.verdict import Evidence, State, Verdict, worst
+from holdfast.model.verdict import Evidence, State, Verdict
 from holdfast.spec.shapes import Duration  # noqa: TC001 - pydantic reads it
 from holdfast.units import show_duration
 
@@ -199,14 +199,7 @@ class RecoversWithin(Expectation):
         return state, f"Kept again {took} after the fault; allowed {bound}."
 
     def _verdict(self, answers: list[Answer], evidence: Evidence) -> Verdict:
-        return Verdict(
-            id=self.id,
-            kind=self.kind,
-            state=worst(state for state, _ in answers),
-            sentence=" ".join(sentence for _, sentence in answers),
-            evidence=evidence,
-            where=self.where,
-        )
+        return merged(self, answers, evidence)
 
 
 def _text(seconds: float) -> str:
