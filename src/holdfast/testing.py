@@ -20,7 +20,7 @@ from holdfast.expect.recovery import RecoversWithin
 from holdfast.expect.slo import SloHolds
 from holdfast.model.load import LoadProfile, schedule
 from holdfast.model.scenario import Expectation, Experiment, Phase, Scenario
-from holdfast.model.slo import Slo
+from holdfast.model.slo import Events, Slo
 from holdfast.model.timeline import AlertEvent, Counted, Event, LoadRecord, Metrics, Series, Timeline
 from holdfast.model.verdict import Check, Evidence, Report, State, Verdict, worst
 
@@ -46,8 +46,10 @@ def an_slo(**changes: Any) -> Slo:
         "service": "gateway",
         "name": "availability",
         "objective": 0.99,
-        "error_query": 'sum(rate(gateway_requests_total{code=~"5.."}[{{.window}}]))',
-        "total_query": "sum(rate(gateway_requests_total[{{.window}}]))",
+        "indicator": Events(
+            error_query='sum(rate(gateway_requests_total{code=~"5.."}[{{.window}}]))',
+            total_query="sum(rate(gateway_requests_total[{{.window}}]))",
+        ),
         "sli": "availability",
         "where": Location(file="slos/gateway.yaml", line=7, column=5),
     }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from holdfast.model.slo import Events
 from holdfast.units import SECONDS, show_duration
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def _sli_rule(slo: Slo, window: str, expr: str) -> dict[str, Any]:
 
 
 def _ratio(slo: Slo, window: str) -> str:
-    bad, total = (query.replace("{{.window}}", window) for query in (slo.error_query, slo.total_query))
+    assert isinstance(slo.indicator, Events)  # noqa: S101
+    queries = slo.indicator.error_query, slo.indicator.total_query
+    bad, total = (query.replace("{{.window}}", window) for query in queries)
     return f"({bad})\n/\n({total})"
 
 

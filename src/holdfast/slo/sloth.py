@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, cast, get_args
 from pydantic import AfterValidator, Field
 
 from holdfast import units
-from holdfast.model.slo import AlertPolicy, ClientSli, Slo
+from holdfast.model.slo import AlertPolicy, ClientSli, Events, Slo
 from holdfast.spec.shapes import FieldError, Strict, shaped
 from holdfast.spec.source import did_you_mean, read_all
 
@@ -164,8 +164,10 @@ def _slo(shape: _File, index: int, source: Source) -> Slo:
         service=shape.service,
         name=slo.name,
         objective=round(slo.objective / 100, 12),
-        error_query=slo.sli.events.error_query,
-        total_query=slo.sli.events.total_query,
+        indicator=Events(
+            error_query=slo.sli.events.error_query,
+            total_query=slo.sli.events.total_query,
+        ),
         sli=cast("ClientSli | None", known),
         bound=_seconds(bound) if known != "availability" else None,
         description=slo.description,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from holdfast.model.slo import Events
 from holdfast.model.timeline import Answer, Counted, Metrics, Sampled, Series
 
 if TYPE_CHECKING:
@@ -89,9 +90,11 @@ class Prometheus:
 
     def _count(self, slo: Slo, phase: Phase, anchor: Anchor) -> Counted:
         window, at = _window(phase.length), anchor.to_wall(phase.end)
-        values = [
-            self._number(query.replace("{{.window}}", window), at) for query in (slo.total_query, slo.error_query)
-        ]
+        if not isinstance(slo.indicator, Events):
+            # A ratio tells of no numbers: there is nothing to hold beside the clients' count.
+            return Counted(slo=slo.id, phase=phase.name, total=None, bad=None)
+        queries = slo.indicator.total_query, slo.indicator.error_query
+        values = [self._number(query.replace("{{.window}}", window), at) for query in queries]
         total, bad = (None if value is None else value * phase.length for value in values)
         return Counted(slo=slo.id, phase=phase.name, total=total, bad=bad)
 
