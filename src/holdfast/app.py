@@ -18,9 +18,8 @@ from holdfast.gate import decide
 from holdfast.judge import judge
 from holdfast.load.trace import read_trace
 from holdfast.model.load import schedule
+from holdfast.objectives.generate import rule_files
 from holdfast.plan import Plan, make_plan
-from holdfast.slo.rules import rule_file
-from holdfast.slo.sloth import read_slos
 from holdfast.store import folder as store
 from holdfast.store.reading import find_run, read_manifest, read_timeline
 from holdfast.undecidable import UndecidableError
@@ -128,13 +127,6 @@ def _chaos_problems(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(where=experiment.where, what=f"Chaos Toolkit refuses it: {found}")
 
 
-def generate_rules(root: Path) -> dict[str, str]:
-    """Prometheus rule files by name, one per file in slos/. Raises SpecError."""
-    project.load_slos(root)
-    files = sorted((root / "slos").glob("*.yaml"))
-    return {file.name: rule_file(read_slos(file.read_text(encoding="utf-8"), file.name)[0]) for file in files}
-
-
 def up(
     place: Workplace,
     *,
@@ -152,7 +144,7 @@ def up(
         profile=profile,
         options=options,
         ports=ports,
-        rules=generate_rules(place.root),
+        rules=rule_files(place.root),
         report=report,
         wait=wait,
         home=place.root / lifecycle.HOME,

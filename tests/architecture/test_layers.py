@@ -17,7 +17,7 @@ FLOORS = (
     {"cli", "__main__", "plugin"},  # faces: words to calls
     {"watch", "signals"},  # what a person sees of a run, and how they stop it
     {"app", "play"},  # composition root: the only place that knows every adapter; play calls it as often as asked
-    {"run"},  # the one impure loop
+    {"run", "objectives"},  # the one impure loop; and what follows from SLO files
     {"load", "chaos", "faults", "platforms", "sources", "subject"},  # adapters
     DECIDING | {"early", "report", "schema", "testing"},  # pure
     {"store"},  # text in and out

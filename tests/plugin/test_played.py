@@ -14,6 +14,7 @@ import pytest
 
 from holdfast import app
 from holdfast.errors import ExitCode, InfrastructureError
+from holdfast.objectives.generate import rule_files
 from holdfast.platforms import lifecycle, tools
 
 pytestmark = pytest.mark.e2e
@@ -35,7 +36,7 @@ def platform(tmp_path_factory):
     except InfrastructureError as error:
         pytest.skip(f"{error}; {error.hint}")
     state = tmp_path_factory.mktemp("platform") / "state"
-    lifecycle.up(state, home=ROOT / "platform" / "local", rules=app.generate_rules(ROOT))
+    lifecycle.up(state, home=ROOT / "platform" / "local", rules=rule_files(ROOT))
     yield state
     lifecycle.down(state)
 

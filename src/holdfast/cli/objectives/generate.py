@@ -1,4 +1,4 @@
-"""SLO files from the command line: slo generate."""
+"""slo generate: Prometheus rules from the files in slos/."""
 
 from __future__ import annotations
 
@@ -8,22 +8,17 @@ from holdfast.cli.options import workplace
 from holdfast.errors import ExitCode
 
 
-@click.group()
-def slo() -> None:
-    """What follows from the files in slos/."""
-
-
-@slo.command("generate")
+@click.command("generate")
 @click.option("--check", "only_check", is_flag=True, help="Only say whether the committed rules are up to date.")
-def slo_generate(*, only_check: bool) -> int:
+def command(*, only_check: bool) -> int:
     """Write Prometheus rules to slos/rules/.  Example: holdfast slo generate --check"""
-    from holdfast import app
+    from holdfast.objectives.generate import rule_files
     from holdfast.store.folder import write_whole
 
     root = workplace().root
     folder = root / "slos" / "rules"
     stale = []
-    for name, text in app.generate_rules(root).items():
+    for name, text in rule_files(root).items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(name)
