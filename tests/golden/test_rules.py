@@ -12,8 +12,9 @@ import yaml
 
 from holdfast.errors import InfrastructureError
 from holdfast.platforms.tools import cache_folder, locate
-from holdfast.slo.rules import PAGE, TICKET, rule_file
+from holdfast.slo.rules import groups_of, rule_file
 from holdfast.slo.sloth import read_slos
+from holdfast.slo.tiers import GOOGLE
 from holdfast.testing import a_ttft_slo, an_slo
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +55,7 @@ def test_promtool_accepts_the_rules(path, tmp_path):
 
 def test_burn_rate_factors_are_those_of_the_workbook():
     # Share of a 30-day budget x 720 h / long window: 2 % in 1 h, 5 % in 6 h, 10 % in 24 h and in 72 h.
-    assert [tier.factor(30 * DAY) for tier in (*PAGE, *TICKET)] == [14.4, 6.0, 3.0, 1.0]
+    assert [tier.factor(30 * DAY) for tier in GOOGLE] == [14.4, 6.0, 3.0, 1.0]
 
 
 def test_every_rule_carries_the_labels_of_its_slo():

@@ -1,0 +1,103 @@
+"""PromQL of SLIs as a tree: which series it reads, and the same query as a count of events that misses none.
+
+`rate` and `increase` see the difference between two samples, so whatever a series already held in its first one is
+lost: the first errors a service ever has. Where a series appears on a target that was scraped before, that first value
+happened since the last scrape, and counts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal
+
+import promql_parser
+from promql_parser import Expr, MatrixSelector, VectorSelector
+
+WINDOW: Final = re.compile(r"\{\{\s*\.window\s*\}\}")
+_MATCHING: Final[dict[str, Op]] = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+_SERIES: Final = r"""(?:[a-zA-Z_:][\w:]*\s*)?(?:\{(?:[^"'}]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')*\})?"""
+_COUNTING: Final = re.compile(
+    rf"\b(?:rate|increase)\s*\(\s*(?P<series>{_SERIES})\s*\[\s*{WINDOW.pattern}\s*\](?P<rest>[^()]*)\)"
+)
+_TARGET: Final = "on(job, instance)"
+
+Op = Literal["=", "!=", "=~", "!~"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Matcher:
+    """One condition on a label."""
+
+    label: str
+    op: Op
+    value: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Selector:
+    """The series a query reads in one place; `text` is PromQL, without offset and range."""
+
+    name: str
+    matchers: tuple[Matcher, ...]
+    text: str
+
+
+@lru_cache(maxsize=8192)
+def parse(query: str, window: str = "5m") -> Expr:
+    """The tree of a query, its `{{.window}}` filled in. Raises ValueError with the parser's words."""
+    return promql_parser.parse(WINDOW.sub(window, query))
+
+
+def selectors(query: str) -> tuple[Selector, ...]:
+    """Everything a query reads, in order, each once. Raises ValueError where it is not PromQL."""
+    found: dict[Selector, None] = {}
+
+    def visit(node: Expr) -> None:
+        inner = node.vector_selector if isinstance(node, MatrixSelector) else node
+        if isinstance(inner, VectorSelector):
+            found.setdefault(_selector(inner))
+
+    promql_parser.walk(parse(query), visit)
+    return tuple(found)
+
+
+def counts(query: str) -> bool:
+    """Whether `counted` gives numbers of events, whatever unit the query has."""
+    return bool(_COUNTING.search(query))
+
+
+def counted(query: str, window: str, alive: str = "") -> str:
+    """The query as events in `window`: every rate an increase, and with the first value of series that are new.
+
+    A series counts as new on a target where a series of the selector `alive` was there before it; without `alive` none
+    is. Histograms of Prometheus' native kind have no plain value, so theirs stay as they are.
+    """
+    plain = "" if "histogram_" in query else alive
+
+    def increase(found: re.Match[str]) -> str:
+        series, rest = found["series"].strip(), found["rest"].strip()
+        plainly = f"increase({series}[{window}]{rest and ' ' + rest})"
+        return plainly if rest or not plain else f"({_new(series, window, plain)} or {plainly})"
+
+    return WINDOW.sub(window, _COUNTING.sub(increase, query))
+
+
+def _new(series: str, window: str, alive: str) -> str:
+    return f"{series} unless {series} offset {window} and {_TARGET} ({alive} and {alive} offset {window})"
+
+
+def _selector(node: VectorSelector) -> Selector:
+    matchers = tuple(Matcher(one.name, _MATCHING[_kind(one)], one.value) for one in node.matchers.matchers)
+    name = node.name or next((one.value for one in matchers if (one.label, one.op) == ("__name__", "=")), "")
+    text = ",".join(f"{one.label}{one.op}{_quoted(one.value)}" for one in matchers)
+    return Selector(name, matchers, f"{node.name or ''}{{{text}}}" if text else str(node.name))
+
+
+def _kind(matcher: promql_parser.Matcher) -> str:
+    return str(matcher.op).rsplit(".", 1)[-1]
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
