@@ -74,8 +74,8 @@ def total_expr(slo: Slo, today: datetime | None = None) -> str:
     expected = f"max without ({PERIOD}) ({mean})" if named else mean
     expr = f"{_total(slo)}\nor {_ignoring(slo)}\n({expected} and on() {silence(slo)})"
     if times := horizon.exclusions(slo, today):
-        expr = f"(\n{expr}\n)\n* scalar(0 * ({times}) or vector(1))"
-    return f"(\n{expr}\n)\n* on() group_left({PERIOD}) ({named})" if named else expr
+        expr = f"(\n{expr}\n)\n* (1 - ({times}))"
+    return f"(\n{expr}\n)\n* on() group_left({PERIOD}) {named}" if named else expr
 
 
 def bad_expr(slo: Slo) -> str:

@@ -5,6 +5,7 @@ What comes after is safe: the last period goes on (no budget is given anew), and
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from holdfast.model.slo import DAY, Calendar, Slo
@@ -32,24 +33,21 @@ def longest(slo: Slo, today: datetime | None) -> float:
 
 
 def exclusions(slo: Slo, today: datetime | None) -> str:
-    """A vector with one sample while events do not count; empty text where the SLO has no exclusion left."""
+    """A scalar, 1 while events do not count and 0 else; empty text where the SLO has no exclusion left."""
     if not slo.exclusions:
         return ""
     now = _unix(today)
-    return " or ".join(f"vector(time()) >= {start:.0f} < {end:.0f}" for start, end in excluded(slo, now, now + AHEAD))
+    times = excluded(slo, now, now + AHEAD)
+    return " + ".join(f"(time() >= bool {start:.0f}) * (time() < bool {end:.0f})" for start, end in times)
 
 
 def period_label(slo: Slo, today: datetime | None) -> str:
-    """A vector of one sample, 1, whose label names the period; empty text where the window rolls."""
+    """A vector of one sample, 1, whose label is when the period began (Unix seconds); empty where the window rolls."""
     if not isinstance(slo.window, Calendar):
         return ""
-    found = _ahead(slo.window, _unix(today))
-    ends = [f" < {end:.0f}" for _, (_, end) in found[:-1]]
-    terms = zip(found, [*ends, ""], strict=True)
-    return " or ".join(
-        f'label_replace(vector(1) and vector(time()) >= {start:.0f}{end}, "{PERIOD}", "{name}", "", "")'
-        for (name, (start, _)), end in terms
-    )
+    starts = [start for _, (start, _) in _ahead(slo.window, _unix(today))]
+    steps = [f" + {later - start:.0f} * (time() >= bool {later:.0f})" for start, later in pairwise(starts)]
+    return f'count_values("{PERIOD}", vector({starts[0]:.0f}{"".join(steps)}))'
 
 
 def _ahead(calendar: Calendar, now: float) -> tuple[tuple[str, Span], ...]:

@@ -196,7 +196,7 @@ def _no_data(slo: Slo, today: datetime | None) -> Rule:
     }
     return {
         "alert": f"{slo.alert}NoData",
-        "expr": counts.silence(slo) + (f"\nunless on() ({times})" if times else ""),
+        "expr": counts.silence(slo) + (f"\nunless on() vector({times}) > 0" if times else ""),
         "labels": {
             **_labels(slo),
             "sloth_severity": severity,

@@ -1,0 +1,69 @@
+"""What an SLI's query reads, and the same query as a count of events."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.slo.promql import Matcher, counted, counts, parse, selectors
+
+NEW = 'x{a="b"} unless x{a="b"} offset 5m and on(job, instance) (up_total and up_total offset 5m)'
+
+
+def test_every_selector_is_found_once_with_its_matchers():
+    query = 'sum(rate(x{a="b",c=~"5..|4.."}[{{.window}}])) - sum(rate(y[{{ .window }}])) / sum(rate(y[{{.window}}]))'
+    first, second = selectors(query)
+    assert (first.name, first.matchers) == ("x", (Matcher("a", "=", "b"), Matcher("c", "=~", "5..|4..")))
+    assert (second.name, second.matchers, second.text) == ("y", (), "y")
+
+
+def test_a_selector_without_a_name_is_called_by_its_label():
+    (found,) = selectors('sum(rate({__name__="x",a!="b"}[{{.window}}]))')
+    assert (found.name, found.text) == ("x", '{__name__="x",a!="b"}')
+
+
+@given(st.text(max_size=20))
+def test_a_selectors_text_is_promql_again_whatever_stands_in_a_label(value):
+    quoted = '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    (found,) = selectors(f"x{{a={quoted}}}")
+    assert found.matchers == (Matcher("a", "=", value),)
+    assert selectors(found.text) == (found,)
+
+
+def test_a_rate_becomes_an_increase_with_what_new_series_begin_with():
+    query = 'sum(rate(x{a="b"}[{{.window}}]))'
+    assert counted(query, "5m", "up_total") == f'sum(({NEW} or increase(x{{a="b"}}[5m])))'
+    assert counted(query, "5m") == 'sum(increase(x{a="b"}[5m]))'
+    parse(counted(query, "5m", "up_total"))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("sum(increase(x[{{.window}}]))", "sum(increase(x[5m]))"),
+        ("sum( rate ( x [ {{ .window }} ] ) )", "sum( increase(x[5m]) )"),
+        ("sum(rate(x[{{.window}}] offset 1h))", "sum(increase(x[5m] offset 1h))"),
+        ("sum(rate(x[1m])) / count_over_time(y[{{.window}}])", "sum(rate(x[1m])) / count_over_time(y[5m])"),
+        ('sum(rate(x{a="}[(\\""}[{{.window}}]))', 'sum(increase(x{a="}[(\\""}[5m]))'),
+        ("sum(irate(x[{{.window}}]))", "sum(irate(x[5m]))"),
+        ("my_rate(x[{{.window}}])", "my_rate(x[5m])"),
+    ],
+)
+def test_only_rates_over_the_window_are_counted(query, expected):
+    assert counted(query, "5m") == expected
+
+
+def test_nothing_is_new_behind_an_offset_or_in_a_native_histogram():
+    assert "unless" not in counted("sum(rate(x[{{.window}}] offset 1h))", "5m", "x")
+    assert "unless" not in counted("histogram_count(sum(rate(x[{{.window}}])))", "5m", "x")
+
+
+def test_whether_a_query_counts_events():
+    assert counts("sum(rate(x[{{.window}}]))")
+    assert not counts("avg_over_time(x[{{.window}}])")
+
+
+def test_what_is_no_promql_is_refused_with_the_parsers_words():
+    with pytest.raises(ValueError, match="unclosed"):
+        selectors("sum(rate(x[{{.window}}])")
