@@ -32,7 +32,7 @@ Written by `benchmarks/mutation.py`; do not edit.
 
 Every mutant is run against the tests that reach its function, with {examples} examples of each property. Not made:
 mutants of constants outside functions, of properties and of type annotations, which the tool leaves alone. Not counted:
-{words} mutants that only change the words of a message.{later}
+{words} mutants that only change the words of a message.
 
 """
 EXAMPLES: Final = 30
@@ -165,7 +165,7 @@ def line(total: Total) -> str:
     return f"{total.name:40} {counts} {total.share:7.1%}"
 
 
-def page(mutants: Sequence[Mutant], reasons: Mapping[Key, str], later: Sequence[str]) -> str:
+def page(mutants: Sequence[Mutant], reasons: Mapping[Key, str]) -> str:
     """The whole document, without a date: the same code and tests write the same page."""
     words = sum(one.words_only for one in mutants)
     rows = "".join(
@@ -173,8 +173,7 @@ def page(mutants: Sequence[Mutant], reasons: Mapping[Key, str], later: Sequence[
         for one in totals(mutants)
     )
     table = f"| file | mutants | killed | never ended | survived | noticed |\n|---|---|---|---|---|---|\n{rows}"
-    waiting = f" Not measured yet: {', '.join(later)}." if later else ""
-    return HEAD.format(words=words, examples=EXAMPLES, later=waiting) + table + "".join(_survivors(mutants, reasons))
+    return HEAD.format(words=words, examples=EXAMPLES) + table + "".join(_survivors(mutants, reasons))
 
 
 def _survivors(mutants: Sequence[Mutant], reasons: Mapping[Key, str]) -> Iterator[str]:

@@ -44,9 +44,6 @@ GROUPS: Final = (
 )
 """Files that decide, and the tests that are asked about them."""
 
-LATER: Final = ("src/holdfast/stats/comparison.py",)
-"""Measured only when asked for by name: its survivors are not sorted out yet. The page says so."""
-
 SETTINGS: Final = """
 [tool.mutmut]
 source_paths = ["src"]
@@ -91,7 +88,7 @@ def main() -> None:
     told += [f"survived without a reason: {one.where}\n{one.change}" for one in unexplained]
     if not chosen.files:
         told += [f"no longer needed: {' | '.join(key)}" for key in reasons.keys() - {one.key for one in survivors}]
-        PAGE.write_text(page(mutants, reasons, LATER), encoding="utf-8")
+        PAGE.write_text(page(mutants, reasons), encoding="utf-8")
     print(*told, f"diffs of all survivors: {chosen.survivors}", sep="\n")
     sys.exit(1 if unexplained or not totals(mutants)[-1].share >= LEAST else 0)
 
@@ -100,7 +97,7 @@ def _measure(chosen: set[Path]) -> Iterator[Mutant]:
     known = {path for patterns, _ in GROUPS for path in _found(ROOT, patterns)}
     if not chosen <= known:
         sys.exit(f"not among the files that decide: {', '.join(map(str, chosen - known))}")
-    wanted = chosen or known - {ROOT / name for name in LATER}
+    wanted = chosen or known
     for patterns, tests in GROUPS:
         files = [path.relative_to(ROOT).as_posix() for path in _found(ROOT, patterns) if path in wanted]
         if files:

@@ -49,3 +49,39 @@ def test_the_least_clean_events_are_enough_and_not_one_too_many(margin, alpha):
 
 def test_the_p_value_of_what_is_surely_worse_is_one():
     assert stats.not_worse_p_value(Sample(10, 10), Sample(0, 10), 0.0) == 1
+
+
+def test_all_bad_is_no_surprise_beside_a_baseline_that_is_all_bad():
+    # 100 of 100 leave no base ratio that could be exceeded by a half
+    assert stats.most_bad_not_worse(10, Sample(100, 100), 0.5) == 10
+
+
+def test_one_event_of_either_side_can_be_enough():
+    # one good event, were 96 % bad: 4 % <= alpha
+    assert stats.not_worse(Sample(0, 1), Sample(0, 500), 0.96)
+    # 100 good ones are no worse than anything
+    assert stats.not_worse(Sample(0, 100), Sample(1, 1), 0.05)
+    # two good ones, one on each side, were one of them surely bad and the other nearly so
+    assert stats.not_worse(Sample(0, 1), Sample(1, 1), 0.96)
+
+
+@pytest.mark.parametrize("sides", [((0, 0.5), (0, 0.5)), ((0, 0.99), (1, 1)), ((0, 7), (0.5, 0.99))])
+def test_a_part_of_an_event_is_not_enough(sides):
+    now, base = (Sample(*side) for side in sides)
+    assert not stats.not_worse(now, base, 0.99)
+    assert stats.not_worse_p_value(now, base, 0.99) == 1
+    assert stats.difference_upper_bound(now, base) == 1
+
+
+@pytest.mark.parametrize("now", [Sample(10, 10), Sample(9.5, 9.9)])
+def test_all_bad_beside_a_clean_baseline_may_differ_by_everything_but_no_more(now):
+    # the second is 9 of 9 in whole events, but not so for the score
+    assert stats.difference_upper_bound(now, Sample(0, 10)) == 1
+    assert stats.not_worse_p_value(now, Sample(0, 10), 1.0) == 1
+
+
+def test_no_chance_is_more_than_one():
+    # Clean ones are always within a margin of 99 %; the chances of all baselines sum to 1, and rounding adds to some.
+    for base_total in range(1, 30):
+        chance = stats.chance_not_worse(2, 0.0, base_total=base_total, base_ratio=0.5, margin=0.99)
+        assert 1 - 1e-9 < chance <= 1

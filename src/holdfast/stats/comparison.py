@@ -91,7 +91,7 @@ def difference_upper_bound(now: Sample, base: Sample, alpha: float = ALPHA) -> f
     bound = _first(lambda difference: _score_p(now, base, difference) <= alpha, seen, 1.0, _FINE)
 
     def excluded(difference: float) -> bool:
-        return _exact_p(now, base, difference, alpha) <= alpha
+        return not_worse(now, base, difference, alpha)
 
     if excluded(bound):
         return bound
@@ -162,8 +162,8 @@ def chance_not_worse(
 
 
 def _comparable(now: Sample, base: Sample) -> bool:
-    """Whether both saw something, and more than one event together: with one there is no variance to speak of."""
-    return now.total > 0 and base.total > 0 and now.total + base.total > 1
+    """Whether both saw something: one whole event at least."""
+    return now.total >= 1 and base.total >= 1
 
 
 def _score_p(now: Sample, base: Sample, difference: float) -> float:
@@ -179,19 +179,18 @@ def _exact_p(now: Sample, base: Sample, difference: float, alpha: float) -> floa
 
     # Whole events, rounded so that `now` looks no better than it was, and the baseline no worse.
     n1, n0 = math.floor(now.total), math.floor(base.total)
-    if not (n1 and n0):
-        return 1.0
     x1, x0 = math.ceil(now.ratio * n1 - _ROUNDING), math.floor(base.ratio * n0 + _ROUNDING)
     spent = alpha * _EXCLUDED
-    low = max(0.0, -difference, lower_bound(x0, n0, spent / 4), lower_bound(x1, n1, spent / 4) - difference)
-    high = min(1.0, 1 - difference, upper_bound(x0, n0, spent / 4), upper_bound(x1, n1, spent / 4) - difference)
+    # Limits of either side lie between 0 and 1: so do the base ratios between them, and the others `difference` above.
+    low = max(lower_bound(x0, n0, spent / 4), lower_bound(x1, n1, spent / 4) - difference)
+    high = min(upper_bound(x0, n0, spent / 4), upper_bound(x1, n1, spent / 4) - difference)
     if low > high:
         return spent
     bads = _outcomes(n0, low, high)
     most = _most_as_good(n1, n0, bads, difference, float(_score(x1, n1, x0, n0, difference)))
     ratios = np.linspace(low, high, _STEPS)[:, np.newaxis]
     chances = _binomial(bads, n0, ratios)
-    good = np.where(most < 0, 0.0, bdtr(np.maximum(most, 0), n1, np.clip(ratios + difference, 0, 1)))
+    good = np.where(most < 0, 0.0, bdtr(np.maximum(most, 0), n1, ratios + difference))
     left_out = np.maximum(0, 1 - chances.sum(axis=1))
     return float(((chances * good).sum(axis=1) + left_out).max()) + spent
 
@@ -201,7 +200,7 @@ def _score(bad: Some, total: float, base_bad: Some, base_total: float, differenc
     import numpy as np  # noqa: PLC0415
 
     p0 = _restricted(bad, total, base_bad, base_total, difference)
-    p1, both = np.clip(p0 + difference, 0, 1), total + base_total
+    p1, both = p0 + difference, total + base_total
     variance = (p1 * (1 - p1) / total + p0 * (1 - p0) / base_total) * both / (both - 1)
     beyond = bad / total - base_bad / base_total - difference
     return np.asarray(beyond / np.sqrt(np.maximum(variance, _TINY)))
@@ -221,7 +220,7 @@ def _restricted(bad: Some, total: float, base_bad: Some, base_total: float, diff
     centre = square / (3 * cube)
     q = centre**3 - centre * line / (2 * cube) + constant / (2 * cube)
     p = np.copysign(np.sqrt(np.maximum(centre**2 - line / (3 * cube), _TINY)), q)
-    angle = (math.pi + np.arccos(np.clip(q / p**3, -1, 1))) / 3
+    angle = (math.pi + np.arccos(np.minimum(q / p**3, 1))) / 3
     return np.asarray(np.clip(2 * p * np.cos(angle) - centre, max(0.0, -difference), min(1.0, 1 - difference)))
 
 
@@ -234,9 +233,10 @@ def _most_as_good(total: int, base_total: int, base_bads: Many, difference: floa
 
     low, high = np.full_like(base_bads, -1), np.full_like(base_bads, total + 1)
     while (high - low).max() > 1:
-        middle = np.clip(np.floor((low + high) / 2), 0, total)
-        as_good = (_score(middle, total, base_bads, base_total, difference) <= score + _ROUNDING) & (middle < high)
-        low, high = np.where(as_good, middle, low), np.where(as_good, high, np.maximum(middle, low + 1))
+        # Where both have met, this is `low`: whatever its score is, `low` stays.
+        middle = np.floor((low + high) / 2)
+        as_good = _score(middle, total, base_bads, base_total, difference) <= score + _ROUNDING
+        low, high = np.where(as_good, middle, low), np.where(as_good, high, middle)
     return low
 
 
