@@ -44,17 +44,21 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Problem:
-    """One thing wrong in one file: where, what, the source line with its width, and what to do about it."""
+    """One thing wrong in one file: where, what, the source line with its width, and what to do about it.
+
+    `code` is a short name that stays when the words change, for who filters or counts; not every problem has one.
+    """
 
     where: Location
     what: str
     source: str = ""
     width: int = 1
     hint: str = ""
+    code: str = ""
 
     def __str__(self) -> str:
-        """Render with the line, a caret and the hint."""
-        lines = [f"{self.where}: {self.what}"]
+        """Render with the code, the line, a caret and the hint."""
+        lines = [f"{self.where}: {self.what}" + (f" [{self.code}]" if self.code else "")]
         if self.source:
             number = f"{self.where.line:>5} | "
             lines += [number + self.source, " " * (len(number) + self.where.column - 1) + "^" * max(1, self.width)]

@@ -13,7 +13,7 @@ from holdfast.errors import Location, Problem, SpecError, UsageError
 from holdfast.expect import kinds, shape_of
 from holdfast.expect.base import Context
 from holdfast.model.scenario import Expectation, Experiment, Phase, Repeat, Scenario
-from holdfast.slo.sloth import named_in, read_slos
+from holdfast.slo.read import named_in, read_slos
 from holdfast.spec.profile import read_profile
 from holdfast.spec.shapes import Duration, FieldError, Ratio, Strict, shaped
 from holdfast.spec.source import did_you_mean, read
@@ -234,6 +234,7 @@ def _salvaged_phase(item: object) -> _Phase:
 
 def _slos(reading: _Reading) -> dict[str, Slo]:
     found: dict[str, Slo] = {}
+    rules: dict[str, Slo] = {}
     for path in sorted((reading.root / "slos").glob("*.yaml")):
         text = reading.text(path) or ""
         try:
@@ -244,10 +245,14 @@ def _slos(reading: _Reading) -> dict[str, Slo]:
         reading.problems += problems
         reading.broken |= named_in(text, path.name) - {slo.id for slo in slos}
         for slo in slos:
-            if slo.id in found:
-                reading.problems.append(
-                    Problem(where=slo.where, what=f"SLO {slo.id} stands in {found[slo.id].where} too")
+            other = rules.setdefault(slo.rule_id, slo)
+            if other.where.file != slo.where.file:
+                what = (
+                    f"SLO {slo.id} stands in {other.where} too"
+                    if other.id == slo.id
+                    else (f"{slo.id} shares its sloth_id with {other.id} in {other.where}")
                 )
+                reading.problems.append(Problem(where=slo.where, what=what, code="slo/duplicate"))
             found[slo.id] = slo
     return found
 

@@ -36,8 +36,8 @@ def refused(text):
 )
 def test_every_key_and_value_has_its_place(path, key, value):
     source = read(TEXT, "a.yaml")
-    assert (source.keys[path].line, source.keys[path].column) == key
-    assert (source.values[path].line, source.values[path].column) == value
+    assert (source.span(path, key=True).line, source.span(path, key=True).column) == key
+    assert (source.span(path).line, source.span(path).column) == value
 
 
 def test_list_items_have_a_place_too():

@@ -153,7 +153,7 @@ class Slo:
     budgeting: Budgeting = Occurrences()
     exclusions: tuple[Exclusion, ...] = ()
     dead_after: float | None = None
-    least_bad: int = 2
+    least_bad: int = 3
     adapt: bool = False
     loosened: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)

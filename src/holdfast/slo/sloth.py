@@ -1,192 +1,258 @@
 """Sloth's `prometheus/v1` files, read strictly: what Sloth ignores in silence is a problem here.
 
-Format: Sloth, pkg/prometheus/api/v1. How a client witnesses an SLI is said in the SLO's own labels, which Sloth
-carries along untouched: `sli: availability`, or `sli: ttft` (`e2e`) with `bound: 500ms`.
+Format: Sloth, pkg/prometheus/api/v1. The shapes lose nothing of a file, so that Sloth's own output can be made from
+them; `x-holdfast:` is ours, and Sloth ignores it. How a client witnesses an SLI is said in the SLO's own labels, which
+Sloth carries along untouched: `sli: availability`, or `sli: ttft` (`e2e`) with `bound: 500ms`.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Final, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from holdfast import units
-from holdfast.model.slo import AlertPolicy, ClientSli, Events, Slo
+from holdfast.model.slo import AlertPolicy, ErrorRatio, Events, Slo
+from holdfast.slo import checks
+from holdfast.slo.extension import KEY, Extension
+from holdfast.slo.fields import (
+    AlertLabels,
+    Annotations,
+    Filled,
+    Labels,
+    Name,
+    Percentage,
+)
+from holdfast.slo.queries import normal, windowed
 from holdfast.spec.shapes import FieldError, Strict, shaped
-from holdfast.spec.source import did_you_mean, read_all
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from holdfast.errors import Problem
+    from holdfast.model.slo import Indicator
     from holdfast.spec.source import Path, Source
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*[A-Za-z0-9]")
-_WINDOW: Final = "{{.window}}"
-_RESERVED: Final = {"sloth_id", "sloth_service", "sloth_slo", "sloth_window", "sloth_severity"}
-
-
-def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise FieldError(f"not a name: {value!r}", "letters, digits, and - _ . between them")
-    return value
+VERSION: Final = "prometheus/v1"
+Query = Annotated[str, AfterValidator(windowed)]
 
 
 def _version(value: str) -> str:
-    if value != "prometheus/v1":
-        raise FieldError(f"not a Sloth version: {value!r}", "version: prometheus/v1")
+    if value != VERSION:
+        raise FieldError(f"not a Sloth version: {value!r}", f"version: {VERSION}", code="slo/version")
     return value
 
 
-def _objective(value: float) -> float:
-    # The objective is kept to twelve decimals of one; what rounds to 100 % leaves no budget either.
-    if not (0 < value < 100 and round(value / 100, 12) < 1):  # noqa: PLR2004
-        hint = "100 leaves no error budget and can never be proved; did you mean 99.9?"
-        raise FieldError(f"objective must lie between 0 and 100, got {value:g}", hint)
-    return value
+class PluginUse(Strict):
+    """One plugin of a chain; its configuration is its own business."""
+
+    id: Filled
+    config: Any = None
+    priority: int = 0
 
 
-def _query(value: str) -> str:
-    import promql_parser  # noqa: PLC0415 - only where a query is checked
+class Plugins(Strict):
+    """Plugins that make rules: in which order, and whether those of the levels above still count."""
 
-    if _WINDOW not in value:
-        raise FieldError(f"the query has no {_WINDOW}", f"sum(rate(requests_total[{_WINDOW}]))")
-    try:
-        promql_parser.parse(value.replace(_WINDOW, "1m"))
-    except ValueError as error:
-        raise FieldError(f"not PromQL: {str(error).strip().splitlines()[0]}", "try it in Prometheus with 1m") from error
-    return value
+    override_previous: bool = Field(default=False, alias="overridePrevious")
+    chain: list[PluginUse] = Field(default_factory=list)
 
 
-Name = Annotated[str, AfterValidator(_name)]
-Query = Annotated[str, AfterValidator(_query)]
+class EventsShape(Strict):
+    """Bad events and all of them."""
 
-
-class _Events(Strict):
     error_query: Query
     total_query: Query
 
 
-class _Sli(Strict):
-    events: _Events
+class RawShape(Strict):
+    """The share of bad events, made elsewhere."""
+
+    error_ratio_query: Query
 
 
-class _Policy(Strict):
+class PluginShape(Strict):
+    """An SLI that a Go plugin makes."""
+
+    id: str
+    options: dict[str, str] = Field(default_factory=dict)
+
+
+class SliShape(Strict):
+    """Exactly one way to tell good from bad."""
+
+    events: EventsShape | None = None
+    raw: RawShape | None = None
+    plugin: PluginShape | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> SliShape:
+        if sum(one is not None for one in (self.events, self.raw, self.plugin)) != 1:
+            raise FieldError("an SLI has either events or raw", "exactly one of them", code="slo/sli")
+        return self
+
+
+class AlertShape(Strict):
+    """One of the two alerts."""
+
     disable: bool = False
-    labels: dict[str, str] = Field(default_factory=dict)
-    annotations: dict[str, str] = Field(default_factory=dict)
+    labels: AlertLabels = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
 
 
-class _Alerting(Strict):
+class AlertingShape(Strict):
+    """Both alerts, and what they share."""
+
     name: str = ""
-    labels: dict[str, str] = Field(default_factory=dict)
-    annotations: dict[str, str] = Field(default_factory=dict)
-    page_alert: _Policy = _Policy()
-    ticket_alert: _Policy = _Policy()
+    labels: AlertLabels = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
+    page_alert: AlertShape = AlertShape()
+    ticket_alert: AlertShape = AlertShape()
+
+    @model_validator(mode="after")
+    def _named(self) -> AlertingShape:
+        if not self.name and not (self.page_alert.disable and self.ticket_alert.disable):
+            raise FieldError(
+                "alerting needs a name, or both alerts disabled", "name: ErrorsBurn", code="slo/alert-name"
+            )
+        return self
 
 
-class _Slo(Strict):
+class BareSlo(Strict):
+    """One SLO as Sloth knows it."""
+
     name: Name
     description: str = ""
-    objective: Annotated[float, AfterValidator(_objective)]
-    labels: dict[str, str] = Field(default_factory=dict)
-    sli: _Sli
-    alerting: _Alerting
+    objective: Percentage
+    labels: Labels = Field(default_factory=dict)
+    plugins: Plugins = Plugins()
+    sli: SliShape
+    alerting: AlertingShape
 
 
-class _File(Strict):
+class SloShape(BareSlo):
+    """One SLO of a `prometheus/v1` file, with what is ours."""
+
+    extension: Extension | None = Field(default=None, alias=KEY)
+
+
+class File(Strict):
+    """A whole `prometheus/v1` document."""
+
     version: Annotated[str, AfterValidator(_version)]
     service: Name
-    labels: dict[str, str] = Field(default_factory=dict)
-    slos: list[_Slo] = Field(min_length=1)
+    labels: Labels = Field(default_factory=dict)
+    slo_plugins: Plugins = Plugins()
+    extension: Extension | None = Field(default=None, alias=KEY)
+    slos: list[SloShape] = Field(min_length=1)
 
 
-def read_slos(text: str, file: str) -> tuple[list[Slo], list[Problem]]:
-    """Every SLO of one file, and every problem with it. Raises SpecError when it is not YAML."""
+def read(source: Source) -> tuple[list[Slo], list[Problem]]:
+    """The SLOs of one document, and every problem with it. An SLO stays readable beside one that is not."""
+    whole, problems = shaped(File, source, family="slo")
     slos: list[Slo] = []
-    problems: list[Problem] = []
-    for source in read_all(text, file, problems):
-        shape, wrong = shaped(_File, source)
+    service = whole.service if whole else text_at(source.tree, "service")
+    labels = whole.labels if whole else {}
+    defaults = _defaults(whole, source)
+    for path, shape in shapes(whole.slos if whole else None, SloShape, source, ("slos",)):
+        settings = defaults | (shape.extension.fields() if shape.extension else {})
+        slo, wrong = built(shape, service, labels, settings, (source, path))
+        slos += [slo] if slo else []
         problems += wrong
-        if shape is not None:
-            problems += _file_problems(shape, source)
-            slos += [_slo(shape, index, source) for index in range(len(shape.slos))]
+    if whole:
+        problems += plugin_problems(whole.slo_plugins, whole.slos, source, ("slo_plugins",), ("slos",))
     return slos, problems
 
 
-def named_in(text: str, file: str) -> set[str]:
-    """The ids of all SLOs that a file names, readable or not. Raises SpecError when it is not YAML."""
-    trees = [one.tree for one in read_all(text, file, []) if isinstance(one.tree, dict)]
-    listed = [(tree.get("service"), tree.get("slos")) for tree in trees]
-    items = [(service, slo) for service, slos in listed if isinstance(slos, list) for slo in slos]
-    return {f"{service}/{slo.get('name')}" for service, slo in items if isinstance(slo, dict)}
+def _defaults(whole: File | None, source: Source) -> dict[str, Any]:
+    if whole:
+        return whole.extension.fields() if whole.extension else {}
+    if not isinstance(source.tree, dict) or KEY not in source.tree:
+        return {}
+    extension, _ = shaped(Extension, source, (KEY,))
+    return extension.fields() if extension else {}
 
 
-def _file_problems(shape: _File, source: Source) -> list[Problem]:
+def text_at(tree: Any, key: str) -> str:
+    """A text of a tree that may be anything."""
+    found = tree.get(key) if isinstance(tree, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def shapes(found: Any, kind: type[Any], source: Source, path: Path) -> list[tuple[Path, Any]]:
+    """The SLOs of a document with their paths: those found, or else all that can be read one by one."""
+    if found is not None:
+        return [((*path, index), shape) for index, shape in enumerate(found)]
+    below = source.tree
+    for step in path:
+        below = below.get(step) if isinstance(below, dict) else None
+    count = len(below) if isinstance(below, list) else 0
+    alone = [((*path, index), shaped(kind, source, (*path, index))[0]) for index in range(count)]
+    return [(place, shape) for place, shape in alone if shape is not None]
+
+
+def built(
+    shape: BareSlo,
+    service: str,
+    labels: Mapping[str, str],
+    settings: Mapping[str, Any],
+    place: tuple[Source, Path],
+) -> tuple[Slo | None, list[Problem]]:
+    """One SLO from its shape, and what is wrong with it as a whole; None where a Go plugin makes its indicator."""
+    source, path = place
+    problems = checks.client_problems(shape.labels, source, (*path, "labels"))
+    if shape.sli.plugin is not None:
+        what, hint = "an SLI made by a Go plugin cannot be read", "write events or raw"
+        return None, [*problems, source.problem((*path, "sli", "plugin"), what, hint=hint, key=True, code="slo/plugin")]
+    sli, bound = checks.client_view(shape.labels)
+    slo = Slo(
+        service=service,
+        name=shape.name,
+        objective=round(shape.objective / 100, 12),
+        indicator=_indicator(shape.sli),
+        sli=sli,
+        bound=bound,
+        description=shape.description,
+        labels={**labels, **shape.labels},
+        alert=shape.alerting.name,
+        alert_labels=shape.alerting.labels,
+        alert_annotations=shape.alerting.annotations,
+        page=_policy(shape.alerting.page_alert),
+        ticket=_policy(shape.alerting.ticket_alert),
+        where=source.location(path),
+        **settings,
+    )
+    places = {"objective": (*path, "objective"), "settings": (*path, KEY), "query": (*path, "sli", "events")}
+    return slo, [*problems, *checks.whole_problems(slo, source, **places)]
+
+
+def _indicator(sli: SliShape) -> Indicator:
+    if sli.events is not None:
+        return Events(error_query=normal(sli.events.error_query), total_query=normal(sli.events.total_query))
+    assert sli.raw is not None  # noqa: S101 - the shape allows nothing else
+    return ErrorRatio(query=normal(sli.raw.error_ratio_query))
+
+
+def _policy(alert: AlertShape) -> AlertPolicy:
+    return AlertPolicy(disabled=alert.disable, labels=alert.labels, annotations=alert.annotations)
+
+
+def plugin_problems(
+    group: Plugins, slos: list[Any], source: Source, group_path: Path, slos_path: Path
+) -> list[Problem]:
+    """Chains that would leave no plugin at all, not even those that make the rules."""
     problems = []
-    names = [slo.name for slo in shape.slos]
-    for index, slo in enumerate(shape.slos):
-        here: Path = ("slos", index)
-        if slo.name in names[:index]:
-            problems.append(source.problem((*here, "name"), f"duplicate SLO {slo.name!r}"))
-        if not slo.alerting.name and not (slo.alerting.page_alert.disable and slo.alerting.ticket_alert.disable):
-            problems.append(source.problem((*here, "alerting"), "alerting needs a name, or both alerts disabled"))
-        problems += [
-            source.problem((*here, "labels", label), f"label {label!r} belongs to the generated rules", key=True)
-            for label in sorted(_RESERVED & slo.labels.keys())
-        ]
-        problems += _client_problems(slo, source, here)
+    for index, slo in enumerate(slos):
+        override = group.override_previous or slo.plugins.override_previous
+        chain = slo.plugins.chain + ([] if slo.plugins.override_previous else group.chain)
+        if override and not chain:
+            path = (*slos_path, index, "plugins") if slo.plugins.override_previous else group_path
+            what, hint = "overridePrevious leaves no plugin at all", "name them in chain:"
+            problems.append(source.problem(path, what, hint=hint, code="slo/plugins"))
     return problems
 
 
-def _client_problems(slo: _Slo, source: Source, here: Path) -> list[Problem]:
-    sli, bound = slo.labels.get("sli"), slo.labels.get("bound")
-    if sli is None:
-        return []
-    if sli not in get_args(ClientSli):
-        hint = did_you_mean(sli, get_args(ClientSli))
-        return [source.problem((*here, "labels", "sli"), f"clients know no SLI {sli!r}", hint=hint)]
-    if sli == "availability":
-        return []
-    if bound is None:
-        return [source.problem((*here, "labels", "sli"), f"SLI {sli} needs a bound", hint="add bound: 500ms")]
-    try:
-        units.duration(bound)
-    except ValueError as error:
-        return [source.problem((*here, "labels", "bound"), str(error))]
-    return []
-
-
-def _slo(shape: _File, index: int, source: Source) -> Slo:
-    slo = shape.slos[index]
-    sli, bound = slo.labels.get("sli"), slo.labels.get("bound")
-    known = sli if sli in get_args(ClientSli) else None
-    return Slo(
-        service=shape.service,
-        name=slo.name,
-        objective=round(slo.objective / 100, 12),
-        indicator=Events(
-            error_query=slo.sli.events.error_query,
-            total_query=slo.sli.events.total_query,
-        ),
-        sli=cast("ClientSli | None", known),
-        bound=_seconds(bound) if known != "availability" else None,
-        description=slo.description,
-        labels={**shape.labels, **slo.labels},
-        alert=slo.alerting.name,
-        alert_labels=slo.alerting.labels,
-        alert_annotations=slo.alerting.annotations,
-        page=_policy(slo.alerting.page_alert),
-        ticket=_policy(slo.alerting.ticket_alert),
-        where=source.location(("slos", index)),
-    )
-
-
-def _seconds(bound: str | None) -> float | None:
-    try:
-        return units.duration(bound) if bound else None
-    except ValueError:
-        return None
-
-
-def _policy(policy: _Policy) -> AlertPolicy:
-    return AlertPolicy(disabled=policy.disable, labels=policy.labels, annotations=policy.annotations)
+def named(tree: Any) -> set[str]:
+    """The ids of all SLOs that a document names, readable or not."""
+    slos = tree.get("slos") if isinstance(tree, dict) else None
+    items = [one for one in slos if isinstance(one, dict)] if isinstance(slos, list) else []
+    return {f"{tree.get('service')}/{one.get('name')}" for one in items}

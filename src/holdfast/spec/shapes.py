@@ -19,17 +19,19 @@ if TYPE_CHECKING:
 
 
 class FieldError(ValueError):
-    """What a field's own reader raises when it can also say what to do."""
+    """What a field's own reader raises when it can also say what to do, and which fragment of a text is meant."""
 
-    def __init__(self, what: str, hint: str) -> None:
+    def __init__(self, what: str, hint: str, *, code: str = "", fragment: str = "") -> None:
         super().__init__(what)
         self.hint = hint
+        self.code = code
+        self.fragment = fragment
 
 
 class Strict(BaseModel):
     """Base of every shape: no coercion, no unknown keys, no change afterwards."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
 
 
 Shape = TypeVar("Shape", bound=Strict)
@@ -69,30 +71,40 @@ _PLAIN: Final = {
 }
 
 
-def shaped(shape: type[Shape], source: Source, path: Path = ()) -> tuple[Shape | None, list[Problem]]:
+_CODES: Final = {"missing": "missing-key", "extra_forbidden": "unknown-key", "value_error": "value"}
+
+
+def shaped(
+    shape: type[Shape], source: Source, path: Path = (), *, family: str = ""
+) -> tuple[Shape | None, list[Problem]]:
     """Validate the subtree at `path`: the shape, and all problems with it.
 
-    Unknown keys alone still give the shape, so that whatever else is wrong is found in the same pass.
+    Unknown keys alone still give the shape, so that whatever else is wrong is found in the same pass. With a `family`
+    every problem has a code in it: "slo" gives "slo/unknown-key".
     """
-    tree = _below(source.tree, path)
+    found, details = _validated(shape, _below(source.tree, path))
+    problems = [_problem(shape, source, path, detail, family) for detail in details]
+    if not details or any(detail["type"] != "extra_forbidden" for detail in details):
+        return found, problems
+    pruned = deepcopy(_below(source.tree, path))
+    for detail in details:
+        del _below(pruned, detail["loc"][:-1])[detail["loc"][-1]]
+    found, details = _validated(shape, pruned)
+    return found, problems + [_problem(shape, source, path, detail, family) for detail in details]
+
+
+def _validated(shape: type[Shape], tree: Any) -> tuple[Shape | None, list[Any]]:
     try:
         return shape.model_validate(tree), []
     except ValidationError as error:
-        details: list[Any] = error.errors(include_url=False)
-    problems = [_problem(shape, source, path, detail) for detail in details]
-    if any(detail["type"] != "extra_forbidden" for detail in details):
-        return None, problems
-    pruned = deepcopy(tree)
-    for detail in details:
-        del _below(pruned, detail["loc"][:-1])[detail["loc"][-1]]
-    return shape.model_validate(pruned), problems
+        return None, error.errors(include_url=False)
 
 
 def _below(tree: Any, path: Path) -> Any:
     return reduce(lambda found, step: found[step], path, tree)
 
 
-def _problem(shape: type[Strict], source: Source, path: Path, detail: Any) -> Problem:
+def _problem(shape: type[Strict], source: Source, path: Path, detail: Any, family: str) -> Problem:
     loc = tuple(step for step in detail["loc"] if isinstance(step, str | int))
     kind, name = detail["type"], (loc[-1] if loc else "")
     text = _PLAIN.get(kind, "{message}")
@@ -101,10 +113,13 @@ def _problem(shape: type[Strict], source: Source, path: Path, detail: Any) -> Pr
     expected = context.get("expected", "")
     what = text.format(name=name, input=_shown(detail["input"]), message=message, expected=expected)
     unknown = kind == "extra_forbidden"
+    loc, is_key = (loc[:-1], True) if name == "[key]" else (loc, unknown)
     cause = context.get("error")
     hint = did_you_mean(str(name), _keys(shape, loc[:-1])) if unknown else getattr(cause, "hint", "")
     place = path + (loc[:-1] if kind == "missing" else loc)
-    return source.problem(place, what, hint=hint, key=unknown)
+    code = getattr(cause, "code", "") or _CODES.get(kind, "type")
+    code = code if "/" in code else f"{family}/{code}" if family else ""
+    return source.problem(place, what, hint=hint, key=is_key, code=code, fragment=getattr(cause, "fragment", ""))
 
 
 def _keys(shape: type[Strict], loc: Path) -> list[str]:
