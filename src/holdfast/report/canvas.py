@@ -30,7 +30,7 @@ WIDE: Final = (10.0, 2.6)
 NARROW: Final = (4.2, 2.8)
 """Inches."""
 HEARTBEAT: Final = "Watchdog"
-_SETTINGS: Final[dict[Any, Any]] = {
+SETTINGS: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",  # text stays text: it can be searched, copied and read aloud
     "svg.hashsalt": "holdfast",
     "font.family": ["DejaVu Sans"],
@@ -171,7 +171,7 @@ def render(
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     text = StringIO()
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=NARROW if narrow else WIDE, dpi=150)
         FigureCanvasSVG(figure)
         box = (0.13, 0.235, 0.855, 0.67) if narrow else (0.055, 0.19, 0.938, 0.71)
@@ -179,7 +179,7 @@ def render(
         _frame(canvas)
         said = draw(canvas)
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=False)
-    return _embeddable(text.getvalue(), name, f"{title}. {said}"), said
+    return embeddable(text.getvalue(), name, f"{title}. {said}"), said
 
 
 def _frame(canvas: Canvas) -> None:
@@ -251,7 +251,7 @@ def _fitting(canvas: Canvas, text: str, length: float, size: float, *, cut: bool
     return shorten(text, room) if cut and room > 2 else ""  # noqa: PLR2004 - one letter and an ellipsis say nothing
 
 
-def _embeddable(text: str, name: str, label: str) -> str:
+def embeddable(text: str, name: str, label: str) -> str:
     """The svg element alone: sized by its page, named for a screen reader, with ids unlike any other picture's."""
     root = fromstring(text, XMLParser())  # noqa: S314 - matplotlib wrote it a moment ago
     _drop(root, {f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"})

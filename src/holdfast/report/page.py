@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def page(report: Report, timeline: Timeline) -> str:
     """The whole report of one run."""
     failures, how_many = failed(timeline)
-    return _render(
+    return rendered(
         "page.html.j2",
         report=report,
         meaning=MEANING[report.state],
@@ -44,7 +44,7 @@ def index(reports: Iterable[Report], links: Mapping[str, str] | None = None) -> 
     ordered = sorted(reports, key=lambda one: (-one.state.severity, one.scenario, one.run))
     rows = [(one, summary(one), tally(verdict.state for verdict in one.verdicts)) for one in ordered]
     overall = tally(one.state for one in ordered)
-    return _render("index.html.j2", rows=rows, overall=overall, links=links or {})
+    return rendered("index.html.j2", rows=rows, overall=overall, links=links or {})
 
 
 def _facts(report: Report, timeline: Timeline) -> tuple[tuple[str, str], ...]:
@@ -59,7 +59,8 @@ def _facts(report: Report, timeline: Timeline) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _render(template: str, **values: Any) -> str:
+def rendered(template: str, **values: Any) -> str:
+    """A page from one of the templates of this folder; every value is escaped."""
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - `--help` need not pay for it
     from markupsafe import Markup  # noqa: PLC0415
 

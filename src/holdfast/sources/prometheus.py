@@ -64,7 +64,7 @@ class Prometheus:
                 self._count(slo, phase, anchor) for slo in scenario.slos() for phase in scenario.phases if phase.judged
             )
             series = tuple(one for name, metric in RAW.items() for one in self._raw(name, metric, scenario, anchor))
-        except Exception as error:  # noqa: BLE001 - requests, the client and JSON each raise a family of their own
+        except Exception as error:  # noqa: BLE001 - as above
             trouble = f"Prometheus did not answer: {_short(error)}"
             unasked = tuple(Answer(query=query, phase=phase, trouble=trouble) for query, phase in asked)
             return Metrics(answers=unasked, interval=INTERVAL, trouble=trouble)
