@@ -20,6 +20,9 @@ SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", hel
 PROFILE = click.option("--profile", default="sim", show_default=True, help="A file of platform/local/.")
 
 
+_WIDE = 240
+
+
 def say(text: str) -> None:
     """Tell the person, not the pipe: standard error."""
     click.echo(text, err=True)
@@ -54,4 +57,5 @@ def table(head: list[str], rows: list[list[str]]) -> None:
     shown = Table(*head, box=None, pad_edge=False)
     for row in rows:
         shown.add_row(*row)
-    Console(soft_wrap=not sys.stdout.isatty()).print(shown)
+    # A pipe has no width: nothing is cut for it.
+    Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else _WIDE).print(shown)
