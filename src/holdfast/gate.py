@@ -12,6 +12,8 @@ from holdfast.model.verdict import State, worst
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from holdfast.freeze import Freeze
+
 
 class Answer(Protocol):
     """What one scenario contributes: a run's report, or its standing among all attempts."""
@@ -31,7 +33,10 @@ class Answer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What a promotion may rely on; `missing` names scenarios that were expected and gave no verdict."""
+    """What a promotion may rely on; `missing` names scenarios that were expected and gave no verdict.
+
+    `freeze` is what error budgets say of changes now; None where no policy asks them.
+    """
 
     gate: str
     subject: str
@@ -39,6 +44,7 @@ class Decision:
     expected: tuple[str, ...]
     missing: tuple[str, ...]
     answers: tuple[Answer, ...]
+    freeze: Freeze | None = None
 
     @property
     def attempts(self) -> str:
@@ -48,7 +54,7 @@ class Decision:
 
     def to_dict(self) -> dict[str, Any]:
         """For machines; the evidence itself lies in each run's folder."""
-        return {
+        told = {
             "schema": "holdfast/gate/v1",
             "gate": self.gate,
             "subject": self.subject,
@@ -58,6 +64,7 @@ class Decision:
             "missing": list(self.missing),
             "runs": {one.scenario: _told(one) for one in self.answers},
         }
+        return told | ({"freeze": self.freeze.to_dict()} if self.freeze else {})
 
 
 def _told(answer: Answer) -> dict[str, Any]:
@@ -66,20 +73,33 @@ def _told(answer: Answer) -> dict[str, Any]:
     return {"run": answer.run, "verdict": answer.state.value}
 
 
-def decide(gate: str, subject: str, expected: Sequence[str], answers: Sequence[Answer]) -> Decision:
-    """PASS only when every expected scenario, one at least, has an answer and all of them are PASS."""
+def decide(
+    gate: str, subject: str, expected: Sequence[str], answers: Sequence[Answer], freeze: Freeze | None = None
+) -> Decision:
+    """PASS only when every expected scenario, one at least, has an answer, all are PASS, and no budget forbids it."""
     done = Counter(answer.scenario for answer in answers)
     # Two files may name the same scenario: each must have its own answer.
     missing = tuple((Counter(expected) - done).elements())
     unproved = [State.UNKNOWN] if missing or not expected else []
+    frozen = [freeze.state] if freeze and freeze.stops else []
     return Decision(
         gate=gate,
         subject=subject,
-        state=worst([*(answer.state for answer in answers), *unproved]),
+        state=worst([*(answer.state for answer in answers), *unproved, *frozen]),
         expected=tuple(expected),
         missing=missing,
         answers=tuple(answers),
+        freeze=freeze,
     )
+
+
+def freeze_text(freeze: Freeze | None) -> list[str]:
+    """What error budgets say of changes now; nothing where all is well."""
+    if freeze is None or freeze.state is State.PASS:
+        return []
+    head = "frozen" if freeze.state is State.FAIL else "whether it is frozen cannot be read"
+    despite = [f"passed over: {freeze.despite}"] if freeze.despite else []
+    return [*(f"{head}: {reason}" for reason in freeze.reasons), *despite]
 
 
 def attempts_text(decision: Decision) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "holdfast"
 
-DECIDING = {"judge", "trust", "plan", "undecidable", "gate", "trials", "recoveries", "attempts"}
+DECIDING = {"judge", "trust", "plan", "undecidable", "gate", "trials", "recoveries", "attempts", "freeze"}
 """What makes answers: it may read no clock, no chance and no environment."""
 
 FLOORS = (

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from holdfast.cli import chaos, embedded, objectives, runs
+from holdfast.cli import budget, chaos, embedded, objectives, runs
 from holdfast.cli.options import say
 from holdfast.errors import ExitCode, HoldfastError, SpecError
 
@@ -59,6 +59,6 @@ def cli() -> None:
 for command in (
     *(embedded.doctor, embedded.up, embedded.status, embedded.logs, embedded.down),
     *(runs.check, runs.schema, runs.plan, runs.run, runs.judge, runs.explain, runs.report, runs.gate),
-    *(objectives.slo, chaos.chaos),
+    *(objectives.slo, budget.budget, chaos.chaos),
 ):
     cli.add_command(command)

@@ -12,13 +12,14 @@ import click
 
 from holdfast.cli.embedded import bring_up
 from holdfast.cli.options import JSON, PROFILE, RUNS, SET, STATE, pairs, say, workplace
-from holdfast.errors import ExitCode, SpecError
+from holdfast.errors import ExitCode, SpecError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from holdfast.app import Outcome, Workplace
     from holdfast.attempts import Standing
+    from holdfast.freeze import Freeze
     from holdfast.gate import Decision
     from holdfast.model.scenario import Trial
     from holdfast.model.verdict import Report
@@ -104,7 +105,14 @@ def run(
 
 
 def _run_all(
-    gate: str, paths: list[Path], place: Workplace, subject: str, *, as_json: bool, undecided_ok: bool = False
+    gate: str,
+    paths: list[Path],
+    place: Workplace,
+    subject: str,
+    *,
+    as_json: bool,
+    undecided_ok: bool = False,
+    freeze: Freeze | None = None,
 ) -> tuple[Decision, Stop]:
     """Run scenarios one after another; the first that leaves the platform broken, or a signal, ends it.
 
@@ -120,14 +128,14 @@ def _run_all(
     answers: list[Standing] = []
     with stoppable() as stop:
         stage = Stage(watching=_watcher, stop=stop, heard=_heard if not as_json else lambda *_: None)
-        for path in paths:
+        for path in () if freeze and freeze.stops else paths:
             if stop.signal or any(one.state is State.NOT_RESTORED for one in answers):
                 break
             played = play(path, place, stage, gate=gate, subject=subject, undecided_ok=undecided_ok)
             answers.append(played.standing)
             if played.series and not as_json:
                 _show_series(played)
-    decision = decide(gate or "run", subject, names, answers)
+    decision = decide(gate or "run", subject, names, answers, freeze)
     if as_json:
         click.echo(json.dumps(decision.to_dict()))
     return decision, stop
@@ -235,6 +243,7 @@ def report(run_folders: tuple[str, ...], runs: Path | None) -> int:
 @click.argument("name")
 @click.option("--subject", default="", help="Digest of what is being judged; the Git commit by default.")
 @click.option("--up", "bring_up", is_flag=True, help="Bring the platform up first and take it down afterwards.")
+@click.option("--despite-freeze", metavar="REASON", help="Pass over a freeze, as for a fix; stands in the decision.")
 @PROFILE
 @STATE
 @RUNS
@@ -247,6 +256,7 @@ def gate(
     state: Path | None,
     runs: Path | None,
     settings: tuple[str, ...],
+    despite_freeze: str | None,
     *,
     bring_up: bool,
     as_json: bool,
@@ -257,22 +267,35 @@ def gate(
     on the evidence of all.
     """
     from holdfast import app
-    from holdfast.gate import attempts_text
+    from holdfast.gate import attempts_text, freeze_text
 
     place = workplace(state, runs)
     paths = app.scenarios_of_gate(name, place.root)
     subject = subject or app.subject_of(place)
     app.forget_decision(place, name, subject, paths)
     app.refuse_undecidable(paths, place)
-    with _platform(place, profile, pairs(settings)) if bring_up else _as_it_is():
-        decision, stop = _run_all(name, paths, place, subject, as_json=as_json)
+    freeze = _freeze(place, name, despite_freeze)
+    going_up = bring_up and not (freeze and freeze.stops)
+    with _platform(place, profile, pairs(settings)) if going_up else _as_it_is():
+        decision, stop = _run_all(name, paths, place, subject, as_json=as_json, freeze=freeze)
     app.keep_decision(place, decision)
+    for line in freeze_text(decision.freeze):
+        say(line)
     for line in attempts_text(decision):
         say(line)
     say(
         f"gate {name}: {decision.state}" + (f" (no verdict: {', '.join(decision.missing)})" if decision.missing else "")
     )
     return _exit_code(decision.state.exit_code, stop)
+
+
+def _freeze(place: Workplace, gate: str, despite: str | None) -> Freeze | None:
+    """What the error budgets say. Raises UsageError for a reason that is none."""
+    from holdfast.objectives.freeze import freeze_of
+
+    if despite is not None and not despite.strip():
+        raise UsageError("--despite-freeze needs a reason", hint='--despite-freeze "fixes the outage of today"')
+    return freeze_of(place.root, place.state, gate, place.clock.wall(), (despite or "").strip())
 
 
 @contextmanager
