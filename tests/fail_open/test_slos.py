@@ -210,7 +210,7 @@ def test_a_renamed_label_breaks_no_rule(is_true):
         assert is_true(f'count({metric}{{owner="b"}})', "90m", labels={"owner": "b"}, c200="0+60x90", **old)
 
 
-@mends("Sloth's rules, generated", SPARSE, "an alert needs two bad events")
+@mends("Sloth's rules, generated", SPARSE, "an alert needs three bad events")
 def test_one_failure_of_ten_an_hour_pages_nobody(is_true):
     sparse = " ".join(f"{n}x5" for n in range(26))
     quiet = 'sum(ALERTS{alertstate="firing"}) or vector(0)'

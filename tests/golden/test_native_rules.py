@@ -114,6 +114,17 @@ def test_more_bad_events_than_events_are_all_of_them_and_fewer_than_none_are_non
     assert says(an_slo(indicator=less), [(near(NOW, 0), 30)], {"c200": "0+10x60", "more": "0+11x60"}) == "SUCCESS"
 
 
+def test_where_bad_is_all_less_good_and_no_good_one_was_ever_seen_all_are_bad(says):
+    slow = an_slo().indicator.__class__(
+        error_query='sum(rate(gateway_requests_total[{{.window}}])) - sum(rate(fast_bucket{le="0.5"}[{{.window}}]))',
+        total_query="sum(rate(gateway_requests_total[{{.window}}]))",
+    )
+    assert says(an_slo(indicator=slow), [(near(NOW, 1), 30)], {"c200": "0+60x60"}) == "SUCCESS"
+    # The control: nine of ten were fast.
+    series = {"c200": "0+60x60", 'fast_bucket{le="0.5"}': "0+54x60"}
+    assert says(an_slo(indicator=slow), [(near(NOW, 0.1), 30)], series) == "SUCCESS"
+
+
 def test_a_dead_service_burns_as_its_mean_traffic_would_until_it_is_back(says):
     slo = an_slo(**ALERTED, dead_after=300)
     # 60 a minute for 2 h, gone for 1 h, back. 300 events in 5 minutes, of which none and then all are bad.
@@ -124,7 +135,7 @@ def test_a_dead_service_burns_as_its_mean_traffic_would_until_it_is_back(says):
         (f"count({TOTAL} > 280 < 301)", 150),
         (near(NOW, 1), 150),
         (f"count({firing(alertname='GatewayNoData')})", 150),
-        (f"count({firing(alertname='Gateway', severity='page', tier='quick')})", 170),
+        (f"count({firing(alertname='Gateway', severity='page', sloth_tier='quick')})", 170),
         (near(NOW, 0), 200),
     ]
     assert says(slo, asked, series) == "SUCCESS"
@@ -191,6 +202,27 @@ def test_a_threshold_is_good_on_its_side(says, op, value, bad):
     assert says(slo, [(near(NOW, bad), 30)], {"queue_depth": "5x60"}) == "SUCCESS"
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"budgeting": Timeslices(length=60, target=0.9)},
+        {"indicator": Threshold(query="max(queue_depth)", op="lt", value=5)},
+        {},
+    ],
+    ids=["short slices", "a gauge", "events"],
+)
+def test_whatever_it_measures_a_dead_service_is_bad(says, changes):
+    slo = an_slo(**ALERTED, dead_after=120, **changes)
+    series = {"c200": "0+60x60 stale", "c500": "0+0x60 stale", 'queue_depth{job="a"}': "1x60 stale"}
+    asked = [(near(NOW, 1), 75), (f"count({MONTH} > 0.1)", 90), (f"count({firing(alertname='GatewayNoData')})", 75)]
+    assert says(slo, asked, series) == "SUCCESS"
+
+
+def test_an_alert_of_no_data_bears_the_labels_of_its_slo_alone(says):
+    slo = an_slo(**ALERTED, indicator=Threshold(query='max(queue_depth{job="a"})', op="lt", value=5))
+    assert says(slo, [(f"count({firing(job='')})", 60), (f"count({firing()})", 60)], {"other": "1x60"}) == "SUCCESS"
+
+
 def test_what_is_excluded_does_not_count(says):
     slo = an_slo(
         **ALERTED,
@@ -216,14 +248,14 @@ def test_a_calendar_gives_a_new_budget_when_its_period_ends(says):
 
 def test_a_tier_says_its_name_and_fires_alone(says):
     # 2 % bad of 1 % allowed for 4 h: only the slow ticket, at 1 times the budget, is beyond its threshold.
-    asked = [(f"count({firing()})", 240), (f"count({firing(tier='slow', severity='ticket')})", 240)]
+    asked = [(f"count({firing()})", 240), (f"count({firing(sloth_tier='slow', severity='ticket')})", 240)]
     assert says(an_slo(**ALERTED), asked, {"c200": "0+98x250", "c500": "0+2x250"}) == "SUCCESS"
 
 
 def test_a_percentile_that_only_adapted_tiers_can_watch_is_watched(says):
     # Half of all may be slow. 14.4 x 50 % is out of reach; drawn back to 75 % it fires when all are slow.
     slo = an_slo(objective=0.5, adapt=True, **ALERTED)
-    quick = firing(tier="quick", severity="page")
+    quick = firing(sloth_tier="quick", severity="page")
     assert says(slo, [(f"count({quick})", 60)], {"c200": "0+1x70", "c500": "0+99x70"}) == "SUCCESS"
     assert says(slo, [(f"count(absent({quick}))", 60)], {"c200": "0+40x70", "c500": "0+60x70"}) == "SUCCESS"
 

@@ -12,8 +12,8 @@ import yaml
 
 from holdfast.errors import InfrastructureError
 from holdfast.platforms.tools import cache_folder, locate
-from holdfast.slo.rules import groups_of, rule_file
-from holdfast.slo.sloth import read_slos
+from holdfast.slo.read import read_slos
+from holdfast.slo.rules import rule_file
 from holdfast.slo.tiers import GOOGLE
 from holdfast.testing import a_ttft_slo, an_slo
 

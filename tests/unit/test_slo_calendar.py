@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.model.slo import DAY, Calendar, Exclusion
+from holdfast.slo import horizon
 from holdfast.slo.calendar import excluded, periods
 from holdfast.testing import an_slo
 
@@ -101,3 +103,31 @@ def test_a_rule_that_ended_excludes_nothing_more():
     ended = weekly(repeat="FREQ=WEEKLY;COUNT=2")
     assert len(excluded(ended, at(2026, 1, 1), at(2026, 12, 1))) == 2
     assert excluded(ended, at(2026, 5, 1), at(2026, 12, 1)) == ()
+
+
+def scalars(promql, at):
+    """What a sum of scalar terms is at a time, by Python's own arithmetic."""
+    python = re.sub(r"([<>]=?) bool", r"\1", promql).replace("time()", str(at))
+    return eval(python, {"__builtins__": {}})
+
+
+@given(
+    st.integers(0, 400 * 24), st.sampled_from(["FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,WE", "FREQ=MONTHLY;BYMONTHDAY=31"])
+)
+def test_exclusions_as_promql_are_those_of_the_calendar(hour, rule):
+    slo = weekly(repeat=rule)
+    today = datetime(2026, 11, 22, tzinfo=UTC)
+    moment = at(2026, 11, 22) + hour * HOUR
+    inside = any(start <= moment < end for start, end in excluded(slo, moment - 7 * DAY, moment + 7 * DAY))
+    assert scalars(horizon.exclusions(slo, today), moment) == inside
+
+
+@given(st.integers(0, 500 * 24), st.sampled_from(["day", "week", "month", "quarter"]))
+def test_the_period_as_promql_is_that_of_the_calendar_and_the_last_one_goes_on(hour, unit):
+    calendar = Calendar(unit=unit, count=2, start=datetime(2026, 1, 1, tzinfo=UTC), zone=BERLIN)
+    label = horizon.period_label(an_slo(window=calendar), datetime(2026, 11, 22, tzinfo=UTC))
+    moment = at(2026, 11, 22) + hour * HOUR
+    (terms,) = re.fullmatch(r'count_values\("slo_period", vector\((.*)\)\)', label).groups()
+    begun = [start for _, (start, _) in periods(calendar, at(2026, 10, 1), at(2026, 10, 1) + horizon.AHEAD)]
+    assert scalars(terms, moment) == max(start for start in begun if start <= moment)
+    assert label.count("time() <") <= 12

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.slo.promql import Matcher, counted, counts, parse, selectors
+from holdfast.slo.promql import Matcher, counted, counts, parse, selectors, subtracts
 
 NEW = 'x{a="b"} unless x{a="b"} offset 5m and on(job, instance) (up_total and up_total offset 5m)'
 
@@ -62,6 +62,11 @@ def test_nothing_is_new_behind_an_offset_or_in_a_native_histogram():
 def test_whether_a_query_counts_events():
     assert counts("sum(rate(x[{{.window}}]))")
     assert not counts("avg_over_time(x[{{.window}}])")
+
+
+def test_whether_a_query_takes_one_from_the_other():
+    assert subtracts("clamp_min(sum(rate(a[{{.window}}])) - sum(rate(b[{{.window}}])), 0)")
+    assert not subtracts("sum(rate(a[{{.window}}])) + sum(rate(b[{{.window}}] offset -5m)) / -1")
 
 
 def test_what_is_no_promql_is_refused_with_the_parsers_words():

@@ -98,12 +98,13 @@ class AlertFires(Expectation):
     def judge(self, timeline: Timeline) -> Verdict:
         """FAIL when it is silent, late or of the wrong severity; UNKNOWN when the fault or the record's end forbids.
 
-        Only what began to fire after the fault counts; of several, the first one's time and severity do.
+        Only what began to fire after the fault counts; of several, the first one's time and severity do. An SLO's page
+        and ticket bear one name: where the severity asked for was heard, only it counts.
         """
         applied, gone = fault_time(timeline, "applied"), fault_time(timeline, "gone")
         if applied is None or not math.isfinite(applied):
             return self._verdict([(State.UNKNOWN, "No fault was applied, so no alert was due.")], None, None)
-        mine, end = firings(timeline.alerts, self.alert), record_end(timeline)
+        mine, end = self._mine(timeline), record_end(timeline)
         fresh = [one for one in mine if one.since >= applied]
         fired = fresh[0] if fresh else None
         ended = max((one.until for one in fresh), default=math.inf)
@@ -124,6 +125,10 @@ class AlertFires(Expectation):
             return True
         cleared = self.clears_within is None or (gone is not None and end >= gone + self.clears_within)
         return cleared and end >= applied + (self.fires_within or 0.0)
+
+    def _mine(self, timeline: Timeline) -> tuple[Firing, ...]:
+        found = firings(timeline.alerts, self.alert)
+        return tuple(one for one in found if one.severity == self.severity) or found
 
     def _fires(self, fired: Firing | None, applied: float, end: float, *, before: bool) -> tuple[State, str]:
         if fired is None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 WINDOW: Final = 300.0
 IDS: Final = ("sloth_id", "sloth_service", "sloth_slo")
+AWAKE: Final = "slo:objective:ratio"
+"""A record that is there whenever rules are evaluated."""
 _SOONEST, _LATEST = 120.0, 900.0
 _OPERATORS: Final = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
@@ -57,10 +59,16 @@ def dead_after(slo: Slo) -> float:
     return min(_LATEST, max(_SOONEST, round(threshold(quickest, slo) * quickest.long / 60) * 60))
 
 
-def silence(slo: Slo) -> str:
-    """PromQL that is there when nothing of what counts all events had a sample for so long."""
+def unseen(slo: Slo) -> str:
+    """PromQL that is there, without labels, when nothing of what counts all events had a sample for so long."""
     after = show_duration(dead_after(slo))
-    return " and on() ".join(f"absent_over_time({one.text}[{after}])" for one in promql.selectors(_everything(slo)))
+    found = promql.selectors(_everything(slo))
+    return " and ".join(f"max(absent_over_time({one.text}[{after}]))" for one in found)
+
+
+def silence(slo: Slo) -> str:
+    """The same, when rules were evaluated some minutes ago: a Prometheus that was away has seen nobody fall silent."""
+    return f"{unseen(slo)} and max(present_over_time({AWAKE}{selector(slo)}[5m] offset 1m))"
 
 
 def total_expr(slo: Slo, today: datetime | None = None) -> str:
@@ -70,22 +78,28 @@ def total_expr(slo: Slo, today: datetime | None = None) -> str:
     """
     series = f"{names_of(slo)[0]}{selector(slo)}"
     named = horizon.period_label(slo, today)
-    mean = f"avg_over_time({series}[1d]) and present_over_time({series}[{show_duration(dead_after(slo))}])"
+    # Longer than silence takes to be noticed: a gauge's record ends with the gauge itself.
+    lately = show_duration(dead_after(slo) + WINDOW)
+    mean = f"avg_over_time({series}[1d]) and present_over_time({series}[{lately}])"
     expected = f"max without ({PERIOD}) ({mean})" if named else mean
-    expr = f"{_total(slo)}\nor {_ignoring(slo)}\n({expected} and on() {silence(slo)})"
+    expr = f"{_total(slo)}\nor {_ignoring(slo)}\n({expected} and on() ({silence(slo)}))"
     if times := horizon.exclusions(slo, today):
         expr = f"(\n{expr}\n)\n* (1 - ({times}))"
     return f"(\n{expr}\n)\n* on() group_left({PERIOD}) {named}" if named else expr
 
 
 def bad_expr(slo: Slo) -> str:
-    """The bad ones among them: none where no error was ever seen, all where that is not known."""
+    """The bad ones among them: none where no error was ever seen, all where that is not known.
+
+    What is all events less the good ones is there with both; where it is not, no good one was ever seen.
+    """
     total, errors = f"{names_of(slo)[0]}{selector(slo)}", _bad(slo)
+    less_good = isinstance(slo.indicator, Events) and promql.subtracts(slo.indicator.error_query)
     return (
-        f"({total} and on() {silence(slo)})\n"
+        f"({total} and on() ({silence(slo)}))\n"
         f"or\n(0 * {total} + {_ignoring(slo)} group_left() clamp_min({errors}, 0) < {total})\n"
         f"or\n({total} and {_ignoring(slo)} {errors})\n"
-        f"or\n0 * {total}"
+        f"or\n{total if less_good else f'0 * {total}'}"
     )
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 import promql_parser
-from promql_parser import Expr, MatrixSelector, VectorSelector
+from promql_parser import BinaryExpr, Expr, MatrixSelector, VectorSelector
 
 WINDOW: Final = re.compile(r"\{\{\s*\.window\s*\}\}")
 _MATCHING: Final[dict[str, Op]] = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
@@ -61,6 +61,11 @@ def selectors(query: str) -> tuple[Selector, ...]:
 
     promql_parser.walk(parse(query), visit)
     return tuple(found)
+
+
+def subtracts(query: str) -> bool:
+    """Whether a query takes one thing from another, so that without the other it is nothing at all."""
+    return not promql_parser.walk(parse(query), lambda node: not (isinstance(node, BinaryExpr) and str(node.op) == "-"))
 
 
 def counts(query: str) -> bool:

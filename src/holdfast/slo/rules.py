@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
-
 from holdfast.model.slo import DAY, Calendar, Severity, Slo, Tier
 from holdfast.slo import counts, horizon
 from holdfast.slo.counts import IDS, ids, selector
+from holdfast.slo.emit import dump
 from holdfast.slo.horizon import PERIOD
 from holdfast.slo.tiers import is_dead, threshold, tiers_of
 from holdfast.units import show_duration, show_ratio
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 Rule = dict[str, Any]
 Group = dict[str, Any]
 _WINDOW: Final = "sloth_window"
+TIER: Final = "sloth_tier"
+"""Which of an alert's two tiers fired: quick or slow."""
 _HALF: Final = 0.5
 """What `increase` adds to a lone event, or takes from it, by extrapolation; less than this is no event more or less."""
 
@@ -35,17 +36,7 @@ def rule_file(slos: Iterable[Slo], today: datetime | None = None) -> str:
     """
     groups = [group for slo in slos for group in groups_of(slo, today)]
     head = "# Made by `holdfast slo generate`; edit the SLO file instead.\n"
-    return head + yaml.dump({"groups": groups}, Dumper=_Readable, sort_keys=False, width=1000)
-
-
-class _Readable(yaml.SafeDumper):
-    """Writes several lines as a block, so that the committed rules can be read and diffed."""
-
-
-_Readable.add_representer(
-    str,
-    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
-)
+    return head + dump(groups)
 
 
 def groups_of(slo: Slo, today: datetime | None = None) -> list[Group]:
@@ -71,6 +62,7 @@ def windows_of(slo: Slo) -> tuple[float, ...]:
 def _sli(slo: Slo, today: datetime | None) -> list[Rule]:
     total, bad = counts.names_of(slo)
     records = [
+        {"record": counts.AWAKE, "expr": f"vector({slo.objective:.12g})", "labels": _labels(slo)},
         {"record": total, "expr": counts.total_expr(slo, today), "labels": ids(slo)},
         {"record": bad, "expr": counts.bad_expr(slo), "labels": ids(slo)},
     ]
@@ -112,7 +104,6 @@ def _meta(slo: Slo, today: datetime | None) -> list[Rule]:
         for window in windows
     )
     values = {
-        "slo:objective:ratio": f"vector({slo.objective:.12g})",
         "slo:error_budget:ratio": f"vector({slo.budget:.12g})",
         "slo:time_period:days": f"vector({horizon.longest(slo, today) / DAY:.6g})",
         "slo:current_burn_rate:ratio": f"{now}\n/ {slo.budget:.12g}",
@@ -156,7 +147,7 @@ def _fires(slo: Slo, tier: Tier) -> str:
     if counts.counts_events(slo) and slo.least_bad > 1:
         burns.append(f"on({', '.join(IDS)}) {_events(slo, tier.long)} > {slo.least_bad - _HALF:g}")
     both = "\n  and ".join(burns)
-    return f'label_replace(\n  {both},\n  "tier", "{tier.name}", "", ""\n)'
+    return f'label_replace(\n  {both},\n  "{TIER}", "{tier.name}", "", ""\n)'
 
 
 def _events(slo: Slo, window: float) -> str:
@@ -171,7 +162,7 @@ def _events(slo: Slo, window: float) -> str:
 def _words(slo: Slo, tiers: list[Tier]) -> dict[str, str]:
     """What the page says: what happens to users, and what each tier means for the budget."""
     period = period_name(slo)
-    said = [f'{{{{ if eq $labels.tier "{tier.name}" }}}}{_meaning(slo, tier, period)}{{{{ end }}}}' for tier in tiers]
+    said = [f'{{{{ if eq $labels.{TIER} "{tier.name}" }}}}{_meaning(slo, tier, period)}{{{{ end }}}}' for tier in tiers]
     return {
         "summary": f"{slo.id} spends its error budget too fast",
         "description": f"{{{{ $value | humanizePercentage }}}} of events are bad; {show_ratio(slo.budget)} may be.",
@@ -196,7 +187,7 @@ def _no_data(slo: Slo, today: datetime | None) -> Rule:
     }
     return {
         "alert": f"{slo.alert}NoData",
-        "expr": counts.silence(slo) + (f"\nunless on() vector({times}) > 0" if times else ""),
+        "expr": counts.silence(slo) + (f"\nunless vector({times}) > 0" if times else ""),
         "labels": {
             **_labels(slo),
             "sloth_severity": severity,
