@@ -32,17 +32,36 @@ class Step:
     shown: tuple[str, ...]
 
 
-def steps_of(text: str) -> tuple[Step, ...]:
-    found: list[Step] = []
-    for block in _BLOCK.finditer(text):
-        for line in filter(None, block["body"].splitlines()):
-            command = _COMMAND.fullmatch(line)
-            if command:
-                found.append(Step(command=command["words"], code=int(command["code"] or 0), shown=()))
-            else:
-                last = found.pop()
-                found.append(Step(command=last.command, code=last.code, shown=(*last.shown, line)))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Save:
+    """A file that a lesson has its reader save."""
+
+    name: str
+    text: str
+
+
+def steps_of(text: str) -> tuple[Step | Save, ...]:
+    """What a reader does, in order."""
+    blocks = sorted([*_BLOCK.finditer(text), *_FILE.finditer(text)], key=lambda found: found.start())
+    found: list[Step | Save] = []
+    for block in blocks:
+        if block.re is _FILE:
+            found.append(Save(name=block["name"], text=block["body"]))
+        else:
+            found += _commands(block["body"])
     return tuple(found)
+
+
+def _commands(body: str) -> list[Step]:
+    found: list[Step] = []
+    for line in filter(None, body.splitlines()):
+        command = _COMMAND.fullmatch(line)
+        if command:
+            found.append(Step(command=command["words"], code=int(command["code"] or 0), shown=()))
+        else:
+            last = found.pop()
+            found.append(Step(command=last.command, code=last.code, shown=(*last.shown, line)))
+    return found
 
 
 def pattern(line: str) -> str:
@@ -56,6 +75,15 @@ def test_a_step_is_a_command_with_its_exit_code_and_what_it_prints():
     assert steps_of(lesson) == (
         Step(command="holdfast plan x.yaml", code=10, shown=("cannot pass",)),
         Step(command="ls", code=0, shown=()),
+    )
+
+
+def test_a_file_is_saved_where_the_lesson_says_so_and_not_before():
+    lesson = "```console\n$ ls\n```\n<!-- file: a.yaml -->\n```yaml\na: 1\n```\n```console\n$ cat a.yaml\n```\n"
+    assert steps_of(lesson) == (
+        Step(command="ls", code=0, shown=()),
+        Save(name="a.yaml", text="a: 1\n"),
+        Step(command="cat a.yaml", code=0, shown=()),
     )
 
 
@@ -91,10 +119,11 @@ def newcomer(tmp_path: Path):
 def test_a_lesson_does_what_it_says(lesson: Path, newcomer: tuple[Path, dict[str, str]]):
     text = lesson.read_text(encoding="utf-8")
     place, environment = newcomer
-    for file in _FILE.finditer(text):
-        (place / file["name"]).write_text(file["body"], encoding="utf-8")
     for step in steps_of(text):
-        _take(step, place, environment)
+        if isinstance(step, Save):
+            (place / step.name).write_text(step.text, encoding="utf-8")
+        else:
+            _take(step, place, environment)
 
 
 def _take(step: Step, place: Path, environment: dict[str, str]) -> None:

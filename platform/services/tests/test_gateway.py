@@ -29,6 +29,10 @@ def test_a_stream_passes_unchanged_and_is_counted_once_it_ends(engine, gateway, 
     assert value("gateway_request_duration_seconds_count") == value("gateway_ttft_seconds_count") == 1
     assert value("gateway_ttft_seconds_bucket", le="10.0") == 1
     assert value("gateway_tokens_total") == 6
+    assert value("gateway_streams_total", ending="complete") == value("gateway_streams_total") == 1
+    assert value("gateway_largest_token_gap_seconds_count") == 1
+    assert 0 < value("gateway_largest_token_gap_seconds_sum") < 1  # six tokens of 4 ms
+    assert value("gateway_request_duration_seconds_bucket", outcome="ok", le="5.0") == 1
     assert value("gateway_upstream_attempts_total", result="ok") == 1
     assert value("gateway_in_flight") == 0
 
@@ -51,6 +55,7 @@ def test_whole_answers_and_the_engines_own_refusals_pass_through(engine, gateway
     assert (refused.status, refused.json["error"]["type"]) == (404, "NotFoundError")
     value = web.metrics(server.admin)
     assert value("gateway_requests_total", code="404", outcome="rejected") == 1
+    assert value("gateway_streams_total") == 1  # a whole answer is no stream, and neither is a refusal
     assert value("gateway_tokens_total") == 3 + 3
 
 
@@ -98,6 +103,7 @@ def test_a_client_that_goes_away_is_cancelled_up_to_the_engine(engine, gateway, 
     web.eventually(lambda: web.metrics(server.admin)("gateway_requests_total", **cancelled) == 1, within=3)
     web.eventually(lambda: web.metrics(backend.url)("vllm:num_requests_running") == 0, within=3)
     assert web.metrics(backend.url)("vllm:request_success_total", finished_reason="abort") == 1
+    assert web.metrics(server.admin)("gateway_streams_total", ending="cancelled") == 1
 
 
 def test_two_replicas_share_one_address_and_one_can_leave(engine, gateway, web):
@@ -141,6 +147,13 @@ def test_without_redis_nothing_changes_for_clients_and_the_usage_waits(engine, g
         assert web.ask(server.url, 2).status == 200
     assert web.metrics(server.admin)("gateway_ledger_pending") == 3
     web.eventually(lambda: web.metrics(server.admin)("gateway_ledger_errors_total") > 0)
+    # Usage that is late is seen while it waits: all three, five seconds after they ended.
+    assert web.metrics(server.admin)("gateway_usage_delay_seconds_count") == 0
+    web.eventually(lambda: web.metrics(server.admin)("gateway_usage_delay_seconds_count") == 3)
+    assert web.metrics(server.admin)("gateway_usage_delay_seconds_bucket", le="60.0") == 0
+    refused = web.fetch(server.url, "/usage")
+    assert (refused.status, refused.json["error"]["type"]) == (503, "service_unavailable")
+    assert web.metrics(server.admin)("gateway_management_duration_seconds_count", outcome="failed") == 1
     assert server.end() == 0
 
 
@@ -207,6 +220,33 @@ def test_usage_that_ends_during_the_drain_is_still_written(engine, gateway, web,
     assert server.process.wait(12) == 0
     with Redis.from_url(url, decode_responses=True) as client:
         assert client.hgetall("usage:acme") == {"requests": "1", "tokens": "20"}
+
+
+def test_a_tenant_may_ask_what_it_has_used_and_no_other(engine, gateway, web, redis):
+    start, url = redis
+    start()
+    server = gateway(engine(), redis=url)
+    assert [web.ask(server.url, tokens).status for tokens in (2, 3)] == [200, 200]
+    wanted = {"object": "usage", "tenant": "acme", "requests": 2, "tokens": 5}
+    web.eventually(lambda: web.fetch(server.url, "/usage").json == wanted)
+    assert web.fetch(server.url, "/usage", key="sk-other").json["requests"] == 0
+    assert web.fetch(server.url, "/usage", key="sk-wrong").status == 401
+    value = web.metrics(server.admin)
+    assert value("gateway_management_duration_seconds_count", question="usage", outcome="ok") >= 2
+    assert value("gateway_management_duration_seconds_count", question="usage", outcome="rejected") == 1
+    assert value("gateway_usage_delay_seconds_count") == 2
+    assert value("gateway_usage_delay_seconds_bucket", le="5.0") == 2
+    assert value("gateway_requests_total") == 2  # answers of engines; questions to the gateway are counted apart
+
+
+def test_an_operator_may_ask_who_takes_traffic_at_the_admin_port_alone(engine, gateway, web):
+    backend = engine(c0=0.05)
+    server = gateway(backend)
+    stream = web.open(server.url, path=web.path, body=web.chat(200)).until(b'"content":"')
+    assert web.fetch(server.admin, "/engines").json["data"] == [{"url": backend.url, "ready": True, "in_flight": 1}]
+    stream.drop()
+    assert web.fetch(server.url, "/engines").status == 404
+    assert web.metrics(server.admin)("gateway_management_duration_seconds_count", question="engines") == 1
 
 
 def test_every_log_line_is_json(engine, gateway, web):

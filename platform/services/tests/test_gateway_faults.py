@@ -52,6 +52,7 @@ def test_a_stream_cut_in_the_middle_ends_with_an_error_event_and_counts_as_faile
     assert value("gateway_upstream_attempts_total", result="reset") == 1
     assert value("gateway_request_duration_seconds_count") == value("gateway_ttft_seconds_count") == 2
     assert value("gateway_tokens_total") == sum(len(reply.deltas) for reply in replies)
+    assert value("gateway_streams_total", ending="cut") == value("gateway_streams_total", ending="complete") == 1
 
 
 def test_an_engine_that_refuses_is_retried_on_another_before_the_first_byte(engine, gateway, web):
@@ -109,6 +110,9 @@ def test_a_frozen_engine_is_ejected_within_the_stall_time_and_comes_back(engine,
     value = web.metrics(server.admin)
     assert value("gateway_ejections_total", engine=frozen.url, reason="stall") == 1
     assert value("gateway_requests_total", **TORN) == 1
+    # The reader of the stream that was cut had waited for a token longer than the stall time, and nobody else had.
+    gap = "gateway_largest_token_gap_seconds"
+    assert value(f"{gap}_count") - value(f"{gap}_bucket", le="0.75") == 1
     frozen.signal(signal.SIGCONT)
     web.eventually(lambda: web.metrics(server.admin)("gateway_engine_ready", engine=frozen.url) == 1, within=5)
     # What it was asked before the gateway gave up is aborted, not computed for nobody.

@@ -38,6 +38,7 @@ def test_tokens_are_counted_right_wherever_the_bytes_are_cut(chat, tokens, usage
     for begin, end in pairwise(edges):
         counter.feed(stream[begin:end])
     assert (counter.tokens, counter.done, counter.failed, counter.rest) == (tokens, True, False, b"")
+    assert counter.finished
 
 
 def test_text_that_quotes_the_wire_format_counts_as_one_token():

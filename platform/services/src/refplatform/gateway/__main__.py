@@ -14,11 +14,13 @@ import orjson
 import structlog
 
 from refplatform import process
+from refplatform.gateway import management
 from refplatform.gateway.admin import Admin
 from refplatform.gateway.budget import RetryBudget
 from refplatform.gateway.health import Health
 from refplatform.gateway.keys import Keys, read_keys
 from refplatform.gateway.ledger import Ledger
+from refplatform.gateway.management import Management
 from refplatform.gateway.metrics import GatewayMetrics
 from refplatform.gateway.pool import Pool
 from refplatform.gateway.proxy import Proxy
@@ -62,9 +64,14 @@ class Gateway:
             watcher=metrics,
             offset=crc32(args.name.encode()),  # replicas do not all begin with the first engine
         )
-        self.ledger = Ledger(args.redis, metrics)
+        self.ledger = Ledger(args.redis, metrics, clock=time.monotonic)
         self.health = Health(self._pool, stall_seconds=args.stall_seconds, clock=time.monotonic)
-        self.admin = Admin(name=args.name, ready=self._ready, metrics=metrics)
+        self.admin = Management(
+            {management.ENGINES: management.engines(self._pool)},
+            metrics=metrics,
+            clock=time.monotonic,
+            rest=Admin(name=args.name, ready=self._ready, metrics=metrics),
+        )
         log = _logger(args.name)
         self.proxy = Proxy(
             pool=self._pool,
@@ -75,7 +82,12 @@ class Gateway:
             ledger=self.ledger,
             log=lambda fields: log.info("request", **fields),
             clock=time.monotonic,
-            rest=Admin(name=args.name, ready=self._ready),
+            rest=Management(
+                {management.USAGE: management.usage(self.ledger, keys)},
+                metrics=metrics,
+                clock=time.monotonic,
+                rest=Admin(name=args.name, ready=self._ready),
+            ),
         )
 
     def stop(self) -> None:
@@ -119,7 +131,9 @@ def _arguments() -> argparse.Namespace:
         "http://127.0.0.1:8002 --keys keys.json --redis redis://127.0.0.1:6379/0 --failover on",
     )
     parser.add_argument("--port", type=int, required=True, help="TCP port of the shared address (SO_REUSEPORT)")
-    parser.add_argument("--admin-port", type=int, required=True, help="TCP port of this replica's /metrics and /ready")
+    parser.add_argument(
+        "--admin-port", type=int, required=True, help="this replica's own port: /metrics, /engines, /ready"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to answer on (default %(default)s)")
     parser.add_argument("--engines", type=_urls, required=True, help="engine addresses, comma-separated")
     parser.add_argument("--keys", type=Path, required=True, help='JSON file {"key": "tenant"}')

@@ -11,7 +11,8 @@ import orjson
 class Exchange:
     """Times are seconds of the gateway's steady clock; `code` is what the client saw, 499 when it saw nothing.
 
-    `started` once the client has got a byte; `cut` when the last bytes it got were part of an event.
+    `started` once the client has got a byte, `opened` when that was of a stream; `cut` when the last bytes it got were
+    part of an event; `finished` once a finish reason came. `gap` is its longest wait for a token after the first.
     """
 
     request_id: str
@@ -25,8 +26,11 @@ class Exchange:
     engine: str = ""
     attempts: int = 0
     started: bool = False
+    opened: bool = False
     cut: bool = False
+    finished: bool = False
     first_token: float | None = None
+    gap: float = 0.0
     tokens: int = 0
     code: int = 500
     outcome: str = "failed"
@@ -34,6 +38,13 @@ class Exchange:
     def end(self, code: int, outcome: str) -> None:
         """Fix how it ended."""
         self.code, self.outcome = code, outcome
+
+    @property
+    def ending(self) -> str:
+        """How a stream ended: complete has a finish reason and [DONE], unfinished only [DONE], cut not even that."""
+        if self.outcome != "ok":
+            return "cancelled" if self.outcome == "cancelled" else "cut"
+        return "complete" if self.finished else "unfinished"
 
     def fields(self, now: float) -> dict[str, object]:
         """The log line; never holds a key."""
@@ -59,6 +70,11 @@ class Failure:
     code: int
     message: str
     body: bytes = b""
+
+
+def outcome_of(code: int) -> str:
+    """What a whole answer with this status is: ok, rejected (the asker's fault) or failed."""
+    return "ok" if code < 400 else "rejected" if code < 500 else "failed"  # noqa: PLR2004
 
 
 def wants_stream(body: bytes) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from refplatform.gateway.exchange import outcome_of
+from refplatform.gateway.freshness import Ages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
     from refplatform.gateway.pool import Engine
 
 BUCKETS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
+"""Seconds. Every bound that an SLO promises is an edge: between two edges nothing can be counted."""
+
 COMMON: Final = (
     *(("200", "ok"), ("200", "failed"), ("200", "cancelled"), ("499", "cancelled")),
     *(("400", "rejected"), ("401", "rejected"), ("404", "rejected"), ("413", "rejected")),
@@ -20,6 +26,9 @@ COMMON: Final = (
 )
 """Pairs of code and outcome that exist as 0 from the start, so that a first failure shows as an increase."""
 
+OUTCOMES: Final = tuple(dict.fromkeys(outcome for _, outcome in COMMON))
+ENDINGS: Final = ("complete", "unfinished", "cut", "cancelled")
+QUESTIONS: Final = ("engines", "usage")
 ATTEMPTS: Final = ("ok", "connect", "reset", "stall", "torn", "unavailable", "cancelled", "error")
 EJECTIONS: Final = ("connect", "reset", "stall", "probe")
 
@@ -35,18 +44,18 @@ class GatewayMetrics:
         self._ready = Gauge("gateway_engine_ready", "1 when traffic goes there.", ("engine",), registry=registry)
         self._in_flight = Gauge("gateway_in_flight", "Requests begun and not ended.", registry=registry)
         self._tokens = Counter("gateway_tokens", "Content deltas forwarded.", registry=registry)
-        self._duration = Histogram(
-            "gateway_request_duration_seconds", "Arrival to end.", buckets=BUCKETS, registry=registry
+        self._duration = self._histogram("gateway_request_duration_seconds", "Arrival to end.", "outcome")
+        self._ttft = self._histogram("gateway_ttft_seconds", "Arrival to first token, counted at the end.")
+        self._gap = self._histogram("gateway_largest_token_gap_seconds", "Longest wait for a token after the first.")
+        self._streams = Counter("gateway_streams", "Streams begun and ended.", ("ending",), registry=registry)
+        self._managed = self._histogram(
+            "gateway_management_duration_seconds", "Questions to the gateway itself.", "question", "outcome"
         )
-        self._ttft = Histogram(
-            "gateway_ttft_seconds", "Arrival to first token, counted at the end.", buckets=BUCKETS, registry=registry
-        )
+        self.usage_delay = Ages("gateway_usage_delay_seconds", "End of a request until Redis has it.")
+        registry.register(self.usage_delay)
         self.ledger_written = Counter("gateway_ledger_requests", "Requests written to Redis.", registry=registry)
         self.ledger_errors = Counter("gateway_ledger_errors", "Writes that Redis did not take.", registry=registry)
-        for code, outcome in COMMON:
-            self._requests.labels(code, outcome)
-        for result in ATTEMPTS:
-            self._attempts.labels(result)
+        self._begin_at_zero()
 
     def began(self) -> None:
         """A request has come in."""
@@ -60,17 +69,25 @@ class GatewayMetrics:
         """A request has ended: counter and histograms move together, so that their counts agree at any scrape."""
         self._in_flight.dec()
         self._requests.labels(str(exchange.code), exchange.outcome).inc()
-        self._duration.observe(now - exchange.began)
+        self._duration.labels(exchange.outcome).observe(now - exchange.began)
+        if exchange.opened:
+            self._streams.labels(exchange.ending).inc()
         if exchange.first_token is not None:
             self._ttft.observe(exchange.first_token - exchange.began)
+            self._gap.observe(exchange.gap)
+
+    def managed(self, question: str, code: int, seconds: float) -> None:
+        """A question to the gateway itself was answered."""
+        self._managed.labels(question, outcome_of(code)).observe(seconds)
 
     def token(self, count: int) -> None:
         """Content deltas were forwarded."""
         self._tokens.inc(count)
 
-    def watch_ledger(self, pending: Callable[[], float]) -> None:
-        """Show how many requests wait for Redis."""
+    def watch_ledger(self, pending: Callable[[], float], late: Callable[[], int]) -> None:
+        """Show how many requests wait for Redis, and count those of them that are late."""
         Gauge("gateway_ledger_pending", "Requests not yet in Redis.", registry=self.registry).set_function(pending)
+        self.usage_delay.waiting = late
 
     def ready(self, engine: Engine) -> None:
         """An engine's readiness changed (or it is new)."""
@@ -81,3 +98,18 @@ class GatewayMetrics:
     def ejected(self, engine: Engine, reason: str) -> None:
         """An engine was taken out."""
         self._ejections.labels(engine.url, reason).inc()
+
+    def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
+        return Histogram(name, about, labels, buckets=BUCKETS, registry=self.registry)
+
+    def _begin_at_zero(self) -> None:
+        for code, outcome in COMMON:
+            self._requests.labels(code, outcome)
+        for outcome in OUTCOMES:
+            self._duration.labels(outcome)
+        for question, outcome in product(QUESTIONS, ("ok", "rejected", "failed")):
+            self._managed.labels(question, outcome)
+        for ending in ENDINGS:
+            self._streams.labels(ending)
+        for result in ATTEMPTS:
+            self._attempts.labels(result)

@@ -117,7 +117,7 @@ class Proxy:
         now = self._clock()
         self._metrics.ended(exchange, now)
         if exchange.attempts:
-            self._ledger.add(exchange.tenant, tokens=exchange.tokens)
+            self._ledger.add(exchange.tenant, tokens=exchange.tokens, ended=now)
         self._log(exchange.fields(now))
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 
 from refplatform import asgi
-from refplatform.gateway.exchange import Exchange, Failure, answer_size
+from refplatform.gateway.exchange import Exchange, Failure, answer_size, outcome_of
 from refplatform.gateway.pool import Engine, Flight, Pool
-from refplatform.gateway.sse import EventCounter
+from refplatform.gateway.sse import EventCounter, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,9 +109,8 @@ class Upstream:
         return None
 
     async def _whole(self, exchange: Exchange, response: aiohttp.ClientResponse, body: bytes, send: asgi.Send) -> None:
-        outcome = "ok" if response.status < 400 else "rejected" if response.status < 500 else "failed"  # noqa: PLR2004
-        exchange.end(response.status, outcome)
-        if outcome == "ok":
+        exchange.end(response.status, outcome_of(response.status))
+        if exchange.outcome == "ok":
             exchange.tokens = answer_size(body)
             self._metrics.token(exchange.tokens)
         exchange.started = True
@@ -125,21 +124,25 @@ class Upstream:
         send: asgi.Send,
         response: aiohttp.ClientResponse,
     ) -> Failure | None:
-        read, clock, counter = response.content.readany, self._clock, EventCounter()
+        read, clock, counter, pace = response.content.readany, self._clock, EventCounter(), Pace()
         try:
             while chunk := await read():
                 counter.feed(chunk)
                 if not exchange.started:
-                    exchange.started, exchange.code = True, response.status
+                    exchange.started, exchange.opened, exchange.code = True, True, response.status
                     await asgi.start(send, response.status, _headers(response, exchange))
-                if exchange.first_token is None and counter.tokens:
-                    exchange.first_token = clock()
+                now = clock()
+                pace.came(counter.tokens, now)
                 flight.sending = True
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 flight.sending = False
                 engine.last_byte = clock()
+                pace.held(engine.last_byte - now)
         finally:
-            exchange.tokens, exchange.cut = counter.tokens, bool(counter.rest)
+            if not (counter.done or flight.sending):
+                pace.broke(clock())
+            exchange.first_token, exchange.gap = pace.first, pace.longest
+            exchange.tokens, exchange.cut, exchange.finished = counter.tokens, bool(counter.rest), counter.finished
             self._metrics.token(counter.tokens)
         if counter.done and not counter.failed:
             exchange.end(response.status, "ok")
