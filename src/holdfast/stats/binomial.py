@@ -26,7 +26,7 @@ def upper_bound(bad: float, total: float, alpha: float = ALPHA) -> float:
     if bad == total:
         return 1.0
     # scipy.special, not scipy.stats: the same numbers for a third of the import time.
-    from scipy.special import betaincinv  # noqa: PLC0415
+    from scipy.special import betaincinv  # noqa: PLC0415 - `--help` need not pay for any of it
 
     return float(betaincinv(bad + 1, total - bad, 1 - alpha))
 

@@ -67,7 +67,7 @@ def blocks_of(times: ArrayLike, bad: ArrayLike, seconds: float, start: float = 0
     Raises:
         ValueError: unequal lengths, `seconds` is not positive, or a time is not finite or before `start`.
     """
-    import numpy as np  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415 - `--help` need not pay for it
 
     since, flags = np.asarray(times, dtype=np.float64) - start, np.asarray(bad, dtype=np.float64)
     if len(since) != len(flags):
@@ -94,7 +94,7 @@ def log_capital_path(
     Raises:
         ValueError: `mean` does not lie between 0 and 1, or a fraction is outside them.
     """
-    import numpy as np  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415 - `--help` need not pay for it
 
     shares = np.asarray(fractions, dtype=np.float64)
     if not 0 < mean < 1:

@@ -54,7 +54,7 @@ def effect_seen(times: ArrayLike, bad: ArrayLike, latencies: ArrayLike) -> float
 
 def slowest(latencies: ArrayLike) -> NDArray[np.bool_]:
     """Which values are among the largest tenth, ties included; NaN is larger than any number."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415 - `--help` need not pay for it
 
     values = np.nan_to_num(np.asarray(latencies, dtype=np.float64), nan=math.inf, posinf=math.inf)
     if not len(values):

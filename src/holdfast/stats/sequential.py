@@ -81,7 +81,7 @@ def log_e_path(outcomes: NDArray[np.bool_], limit: float, ratios: Sequence[float
     Raises:
         ValueError: as `log_e`.
     """
-    import numpy as np  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415 - the rest of this file needs the standard library alone
 
     bad = np.cumsum(outcomes, axis=-1, dtype=np.float64)
     good = np.arange(1, outcomes.shape[-1] + 1) - bad
