@@ -27,8 +27,8 @@ import yaml
 from rule_mutants import Mutant, mutants
 
 from holdfast.model.slo import DAY, AlertPolicy, Calendar, Events, Exclusion, Rolling, Slo, Timeslices
-from holdfast.slo.promtests import TESTS, asked_of, rules_of
-from holdfast.slo.read import read_slos
+from holdfast.slo.files.read import read_slos
+from holdfast.slo.promtests.files import TESTS, asked_of, rules_of
 from holdfast.slo.rules import groups_of
 from holdfast.sources.promtool import Promtool, find
 from holdfast.testing import an_slo

@@ -18,8 +18,8 @@ import numpy as np
 from holdfast.errors import Location
 from holdfast.model.slo import DAY, AlertPolicy, Events, Slo
 from holdfast.objectives.backtest import backtested
-from holdfast.slo.evaluate_vectors import Track
-from holdfast.slo.openmetrics import read_openmetrics
+from holdfast.slo.evaluate.openmetrics import read_openmetrics
+from holdfast.slo.evaluate.vectors import Track
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.errors import SpecError
 from holdfast.platforms.tools import cache_folder, locate
-from holdfast.slo.read import named_in, read_slos
+from holdfast.slo.files.read import named_in, read_slos
 from holdfast.slo.rules import rule_file
 
 if TYPE_CHECKING:

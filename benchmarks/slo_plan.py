@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))  # the simulation is shared 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdfast.slo.feasible_detect import Watch
+    from holdfast.slo.feasible.detect import Watch
 
 HOUR: Final = 3600.0
 MONTH: Final = 30 * 86400.0
@@ -60,7 +60,7 @@ class Row:
 
 def watches(objective: float, severity: str, least_bad: int = 2) -> tuple[Watch, ...]:
     """The tiers of a month's alert."""
-    from holdfast.slo.feasible_detect import Watch  # noqa: PLC0415 - found by the path above
+    from holdfast.slo.feasible.detect import Watch  # noqa: PLC0415 - found by the path above
     from holdfast.slo.tiers import GOOGLE  # noqa: PLC0415
 
     return tuple(
@@ -78,7 +78,7 @@ def watches(objective: float, severity: str, least_bad: int = 2) -> tuple[Watch,
 def waits_of(objective: float, rate: float, *, runs: int, seed: int) -> Iterator[Row]:
     """Mean and 95 % quantile of the wait in minutes, for each tier and burn that it can notice."""
     from burning import waits  # noqa: PLC0415
-    from holdfast.slo.feasible_detect import wait  # noqa: PLC0415
+    from holdfast.slo.feasible.detect import wait  # noqa: PLC0415
 
     for severity in ("page", "ticket"):
         for one in watches(objective, severity):
@@ -100,7 +100,7 @@ def waits_of(objective: float, rate: float, *, runs: int, seed: int) -> Iterator
 def false_of(objective: float, rate: float, severity: str, *, least_bad: int, alerts: int, seed: int) -> Row:
     """False alerts in 30 days at half the budget; the simulation goes on until it has seen so many."""
     from burning import pages  # noqa: PLC0415
-    from holdfast.slo.feasible_false import false_alerts  # noqa: PLC0415
+    from holdfast.slo.feasible.false_alerts import false_alerts  # noqa: PLC0415
 
     tiers, errors = watches(objective, severity, least_bad), (1 - objective) / 2
     planned = false_alerts(tiers, rate / HOUR, errors) * MONTH

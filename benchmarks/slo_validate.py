@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from holdfast.slo.read import read_slos
+from holdfast.slo.files.read import read_slos
 
 GOAL = 2.0
 HEAD = "version: prometheus/v1\nservice: svc{file}\nlabels: {{owner: team}}\nslos:\n"

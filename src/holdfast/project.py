@@ -13,7 +13,7 @@ from holdfast.errors import Location, Problem, SpecError, UsageError
 from holdfast.expect import kinds, shape_of
 from holdfast.expect.base import Context
 from holdfast.model.scenario import Expectation, Experiment, Phase, Repeat, Scenario
-from holdfast.slo.read import named_in, read_slos
+from holdfast.slo.files.read import named_in, read_slos
 from holdfast.spec.profile import read_profile
 from holdfast.spec.shapes import Duration, FieldError, Ratio, Strict, shaped
 from holdfast.spec.source import did_you_mean, read

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from holdfast.model.slo import AlertPolicy, Calendar, Exclusion, Rolling, Timeslices
-from holdfast.slo.evaluate import Track
-from holdfast.slo.evaluate_rules import play
+from holdfast.slo.evaluate.query import Track
+from holdfast.slo.evaluate.rules import play
 from holdfast.slo.rules import groups_of, rule_file
 from holdfast.testing import an_slo
 from promtool_says import Play, promtool_says

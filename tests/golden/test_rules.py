@@ -12,7 +12,7 @@ import yaml
 
 from holdfast.errors import InfrastructureError
 from holdfast.platforms.tools import cache_folder, locate
-from holdfast.slo.read import read_slos
+from holdfast.slo.files.read import read_slos
 from holdfast.slo.rules import rule_file
 from holdfast.slo.tiers import GOOGLE
 from holdfast.testing import a_ttft_slo, an_slo

@@ -15,7 +15,7 @@ from holdfast.model.slo import AlertPolicy, Events, Threshold, Timeslices
 from holdfast.model.verdict import State
 from holdfast.objectives.trial import judged, junit_of, outcome, tried
 from holdfast.platforms.tools import Program
-from holdfast.slo.promtests import asked_of, rules_of
+from holdfast.slo.promtests.files import asked_of, rules_of
 from holdfast.slo.rules import rule_file
 from holdfast.sources.promtool import Answer, Promtool, failures_in, find
 from holdfast.testing import an_slo

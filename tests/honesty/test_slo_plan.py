@@ -10,9 +10,9 @@ import pytest
 
 from burning import pages, waits
 from holdfast.model.slo import AlertPolicy
-from holdfast.slo.feasible import MONTH, plan, watch_of
-from holdfast.slo.feasible_detect import wait
-from holdfast.slo.feasible_false import false_alerts
+from holdfast.slo.feasible.detect import wait
+from holdfast.slo.feasible.false_alerts import false_alerts
+from holdfast.slo.feasible.plan import MONTH, plan, watch_of
 from holdfast.slo.tiers import GOOGLE
 from holdfast.testing import an_slo
 

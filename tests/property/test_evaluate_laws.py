@@ -8,8 +8,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from holdfast.slo.evaluate import EvaluationError, Track, evaluate
-from holdfast.slo.evaluate_ranges import FUNCTIONS
+from holdfast.slo.evaluate.query import EvaluationError, Track, evaluate
+from holdfast.slo.evaluate.ranges import FUNCTIONS
 from promtool_says import REFUSED, Play, promtool_says
 
 MINUTES = 40

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.errors import SpecError
-from holdfast.slo.read import named_in, read_slos
+from holdfast.slo.files.read import named_in, read_slos
 from holdfast.spec import source
 from slo_mutants import GOOD, mutant
 

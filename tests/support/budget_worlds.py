@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from holdfast.slo.review import order, review
-from holdfast.slo.review_model import Asked, Cause, Cells, Phase, Review
-from holdfast.slo.review_month import month_of
+from holdfast.slo.review.budgets import order, review
+from holdfast.slo.review.model import Asked, Cause, Cells, Phase, Review
+from holdfast.slo.review.month import month_of
 
 STEP = 300.0
 DAY = 86400.0

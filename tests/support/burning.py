@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from holdfast.slo.feasible_detect import Watch
+    from holdfast.slo.feasible.detect import Watch
 
 
 def summed(columns: NDArray, width: int) -> NDArray:

@@ -13,7 +13,7 @@ import yaml
 
 from holdfast.objectives.compat import Choice, sloth_files
 from holdfast.objectives.destinations import places
-from holdfast.slo.read import read_slos
+from holdfast.slo.files.read import read_slos
 from holdfast.slo.rules import rule_file
 from holdfast.sources.promtool import Promtool, find
 

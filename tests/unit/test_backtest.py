@@ -16,10 +16,10 @@ from holdfast.errors import ExitCode, SpecError, UsageError
 from holdfast.model.slo import AlertPolicy, Events
 from holdfast.objectives.backtest import History, Span, backtest_files, backtested, span_of, tried
 from holdfast.report.backtest import notes, page, row, to_dict
-from holdfast.slo.backtest import Firing, backtest, reach, reads
-from holdfast.slo.backtest_score import scores
-from holdfast.slo.evaluate_vectors import Track, UnsupportedError
-from holdfast.slo.review_model import Cause
+from holdfast.slo.evaluate.backtest import Firing, backtest, reach, reads
+from holdfast.slo.evaluate.score import scores
+from holdfast.slo.evaluate.vectors import Track, UnsupportedError
+from holdfast.slo.review.model import Cause
 from holdfast.sources.server import UnansweredError
 from holdfast.testing import an_slo
 

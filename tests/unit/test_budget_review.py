@@ -15,10 +15,10 @@ from budget_worlds import ASKED, DAY, STEP, cells, incident, month_cells, run, s
 from holdfast.errors import SpecError
 from holdfast.model.verdict import State
 from holdfast.report.budget import markdown, page, to_dict
-from holdfast.slo.review import review
-from holdfast.slo.review_forecast import forecast
-from holdfast.slo.review_incidents import read_incidents
-from holdfast.slo.review_month import month_before, month_of
+from holdfast.slo.review.budgets import review
+from holdfast.slo.review.forecast import forecast
+from holdfast.slo.review.incidents import read_incidents
+from holdfast.slo.review.month import month_before, month_of
 
 ROOT = Path(__file__).parents[2]
 NOVEMBER = month_of("2026-11")

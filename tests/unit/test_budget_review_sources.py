@@ -12,8 +12,8 @@ from holdfast.errors import UsageError
 from holdfast.model.slo import Calendar, ErrorRatio, Exclusion, Timeslices
 from holdfast.objectives.budget import STEP, _asked, _raw, _recorded, _run, ask_tracks
 from holdfast.slo.counts import ids, names_of
-from holdfast.slo.evaluate import Track
-from holdfast.slo.review_month import month_of
+from holdfast.slo.evaluate.query import Track
+from holdfast.slo.review.month import month_of
 from holdfast.testing import an_slo
 
 NOVEMBER = month_of("2026-11")

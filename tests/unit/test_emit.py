@@ -7,7 +7,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from holdfast.slo.compat_resolve import is_text
+from holdfast.slo.compat.resolve import is_text
 from holdfast.slo.emit import document, dump, ordered
 
 # A next line, a separator of lines or of paragraphs at the end of a key that itself has several lines is the one thing

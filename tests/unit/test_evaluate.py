@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from holdfast.model.slo import DAY, Exclusion
-from holdfast.slo.backtest import backtest
-from holdfast.slo.evaluate import EvaluationError, Track, UnsupportedError, evaluate
-from holdfast.slo.evaluate_reads import reads
-from holdfast.slo.evaluate_rules import play
+from holdfast.slo.evaluate.backtest import backtest
+from holdfast.slo.evaluate.query import EvaluationError, Track, UnsupportedError, evaluate
+from holdfast.slo.evaluate.reads import reads
+from holdfast.slo.evaluate.rules import play
 from holdfast.testing import an_slo
 
 

@@ -17,9 +17,9 @@ from burning import firing
 from holdfast.cli.objectives import slo as command
 from holdfast.errors import ExitCode, UsageError
 from holdfast.model.slo import DAY, AlertPolicy, ErrorRatio, RatioTimeslices, Rolling, Timeslices
-from holdfast.slo.feasible import plan, watch_of
-from holdfast.slo.feasible_detect import Watch, reset, steady_wait, wait
-from holdfast.slo.feasible_false import false_alerts
+from holdfast.slo.feasible.detect import Watch, reset, steady_wait, wait
+from holdfast.slo.feasible.false_alerts import false_alerts
+from holdfast.slo.feasible.plan import plan, watch_of
 from holdfast.slo.tiers import GOOGLE
 from holdfast.testing import an_slo
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from holdfast.model.slo import DAY, Rolling
-from holdfast.slo.read import named_in, read_slos
+from holdfast.slo.files.read import named_in, read_slos
 
 RESOURCE = """\
 apiVersion: sloth.slok.dev/v1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from holdfast.errors import SpecError
-from holdfast.slo.openmetrics import read_openmetrics
+from holdfast.slo.evaluate.openmetrics import read_openmetrics
 
 
 def read(text):

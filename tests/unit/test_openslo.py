@@ -16,7 +16,7 @@ from holdfast.model.slo import (
     Threshold,
     Timeslices,
 )
-from holdfast.slo.read import named_in, read_slos
+from holdfast.slo.files.read import named_in, read_slos
 
 SLO = """\
 apiVersion: openslo/v1

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.model.slo import ErrorRatio, Events, Threshold
-from holdfast.slo.probe import CannotTestError, Probe, probe
-from holdfast.slo.regexes import examples
+from holdfast.slo.promtests.probe import CannotTestError, Probe, probe
+from holdfast.slo.promtests.regexes import examples
 from holdfast.testing import an_slo
 
 W = "[{{.window}}]"

@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from holdfast.model.slo import AlertPolicy, Calendar, Events, Exclusion, Threshold, Timeslices
-from holdfast.slo.probe import probe
-from holdfast.slo.promtests import files_of
-from holdfast.slo.promtests_horizon import moved
-from holdfast.slo.promtests_series import Birth, Stretch, only_bad, written
-from holdfast.slo.promtests_subject import Subject
+from holdfast.slo.promtests.files import files_of
+from holdfast.slo.promtests.horizon import moved
+from holdfast.slo.promtests.probe import probe
+from holdfast.slo.promtests.series import Birth, Stretch, only_bad, written
+from holdfast.slo.promtests.subject import Subject
 from holdfast.slo.rules import rule_file
 from holdfast.testing import an_slo
 

@@ -23,10 +23,10 @@ from holdfast.model.slo import (
     Timeslices,
 )
 from holdfast.model.verdict import State
-from holdfast.slo.diff import diff
-from holdfast.slo.diff_fields import Kind
-from holdfast.slo.diff_queries import ALL_LABELS, Than, compare, labels_of
-from holdfast.slo.diff_uses import still_used
+from holdfast.slo.diff.fields import Kind
+from holdfast.slo.diff.queries import ALL_LABELS, Than, compare, labels_of
+from holdfast.slo.diff.slos import diff
+from holdfast.slo.diff.uses import still_used
 from holdfast.testing import a_ttft_slo, an_slo
 
 JANUARY = datetime(2026, 1, 1)  # noqa: DTZ001 - an SLO's times are local, its zone stands beside them

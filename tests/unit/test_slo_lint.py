@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.slo import AlertPolicy, Calendar, ErrorRatio, Events, Exclusion, Rolling
-from holdfast.slo.lint import lint, names_read
-from holdfast.slo.lint_remark import CODES
-from holdfast.slo.lint_rules import read_rules
-from holdfast.slo.metricsfile import Catalog, from_server, read_metrics
-from holdfast.slo.read import read_slos
+from holdfast.slo.files.read import read_slos
+from holdfast.slo.lint.findings import lint, names_read
+from holdfast.slo.lint.metricsfile import Catalog, from_server, read_metrics
+from holdfast.slo.lint.remark import CODES
+from holdfast.slo.lint.rules import read_rules
 from holdfast.testing import a_ttft_slo, an_slo
 
 NOW = datetime(2026, 6, 1).timestamp()  # noqa: DTZ001

@@ -21,9 +21,9 @@ from holdfast.objectives.lint import lint_files
 from holdfast.objectives.plan import Traffic, plans_of
 from holdfast.platforms import ports
 from holdfast.platforms.tools import cache_folder, locate
-from holdfast.slo.lint import lint
-from holdfast.slo.lint_server import Server, seconds, server
-from holdfast.slo.metricsfile import from_server
+from holdfast.slo.lint.findings import lint
+from holdfast.slo.lint.metricsfile import from_server
+from holdfast.slo.lint.server import Server, seconds, server
 from holdfast.sources.server import Asking, UnansweredError
 from holdfast.testing import an_slo
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from holdfast.errors import SpecError
-from holdfast.slo.metricsfile import from_server, merged, read_metrics
+from holdfast.slo.lint.metricsfile import from_server, merged, read_metrics
 
 PLAIN = """\
 # HELP requests_total All of them.

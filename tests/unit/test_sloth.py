@@ -8,8 +8,8 @@ import pytest
 
 from holdfast.errors import SpecError
 from holdfast.model.slo import ErrorRatio, Events
-from holdfast.slo.read import named_in, read_slos
-from holdfast.slo.sloth import File
+from holdfast.slo.files.read import named_in, read_slos
+from holdfast.slo.files.sloth import File
 from holdfast.spec.shapes import shaped
 from holdfast.spec.source import read
 

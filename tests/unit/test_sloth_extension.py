@@ -18,7 +18,7 @@ from holdfast.model.slo import (
     Rolling,
     Timeslices,
 )
-from holdfast.slo.read import read_slos
+from holdfast.slo.files.read import read_slos
 
 FILE = """\
 version: prometheus/v1

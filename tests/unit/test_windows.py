@@ -6,9 +6,9 @@ import pytest
 
 from holdfast.errors import SpecError
 from holdfast.model.slo import DAY, Tier
-from holdfast.slo.read import read_slos
+from holdfast.slo.files.read import read_slos
+from holdfast.slo.files.windows import DEFAULTS, catalogue, prometheus_duration, read_windows
 from holdfast.slo.tiers import GOOGLE
-from holdfast.slo.windows import DEFAULTS, catalogue, prometheus_duration, read_windows
 
 WEEK = """\
 apiVersion: sloth.slok.dev/v1

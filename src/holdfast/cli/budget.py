@@ -12,7 +12,7 @@ from holdfast.cli.options import JSON, say, table, workplace
 from holdfast.errors import UsageError
 
 if TYPE_CHECKING:
-    from holdfast.slo.review_model import Review
+    from holdfast.slo.review.model import Review
     from holdfast.sources.history import Ask
 
 _FILE = click.Path(path_type=Path)

@@ -12,11 +12,11 @@ from holdfast.errors import UsageError
 from holdfast.model.slo import DAY
 from holdfast.objectives.lint import slos_of
 from holdfast.slo import horizon
-from holdfast.slo.backtest import Backtest, backtest, reach, reads, with_objective
-from holdfast.slo.backtest_score import Score, scores
-from holdfast.slo.evaluate_vectors import NAME, Track, key
-from holdfast.slo.openmetrics import read_openmetrics
-from holdfast.slo.review_incidents import read_incidents
+from holdfast.slo.evaluate.backtest import Backtest, backtest, reach, reads, with_objective
+from holdfast.slo.evaluate.openmetrics import read_openmetrics
+from holdfast.slo.evaluate.score import Score, scores
+from holdfast.slo.evaluate.vectors import NAME, Track, key
+from holdfast.slo.review.incidents import read_incidents
 from holdfast.sources.server import Asking, UnansweredError
 from holdfast.units import duration, show_duration
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from holdfast.model.slo import Slo
-    from holdfast.slo.evaluate_vectors import Key, Numbers
-    from holdfast.slo.review_model import Cause
+    from holdfast.slo.evaluate.vectors import Key, Numbers
+    from holdfast.slo.review.model import Cause
 
 _MOST: Final = 1_000_000
 _MONTH: Final = 30 * DAY

@@ -12,12 +12,12 @@ from holdfast.errors import UsageError
 from holdfast.model.slo import Events, Occurrences
 from holdfast.slo import counts, promql
 from holdfast.slo.calendar import excluded
-from holdfast.slo.evaluate import evaluate
-from holdfast.slo.openmetrics import read_openmetrics
-from holdfast.slo.review import order, review
-from holdfast.slo.review_incidents import read_incidents
-from holdfast.slo.review_model import Asked, Cause, Cells, Phase, Review
-from holdfast.slo.review_month import month_before, month_of
+from holdfast.slo.evaluate.openmetrics import read_openmetrics
+from holdfast.slo.evaluate.query import evaluate
+from holdfast.slo.review.budgets import order, review
+from holdfast.slo.review.incidents import read_incidents
+from holdfast.slo.review.model import Asked, Cause, Cells, Phase, Review
+from holdfast.slo.review.month import month_before, month_of
 from holdfast.store.folder import EVENTS, METRICS
 from holdfast.store.reading import read_manifest, read_metrics
 from holdfast.units import show_duration
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from holdfast.model.slo import Slo
-    from holdfast.slo.evaluate import Track
-    from holdfast.slo.review_month import Month
+    from holdfast.slo.evaluate.query import Track
+    from holdfast.slo.review.month import Month
     from holdfast.sources.history import Ask
 
     Numbers = NDArray[np.float64]

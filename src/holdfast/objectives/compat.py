@@ -9,10 +9,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from holdfast.errors import UsageError
 from holdfast.objectives.destinations import all_read
-from holdfast.slo.compat_read import Options, read_documents
-from holdfast.slo.compat_write import written
-from holdfast.slo.fields import Labels
-from holdfast.slo.windows import DEFAULTS, catalogue, prometheus_duration
+from holdfast.slo.compat.read import Options, read_documents
+from holdfast.slo.compat.write import written
+from holdfast.slo.files.fields import Labels
+from holdfast.slo.files.windows import DEFAULTS, catalogue, prometheus_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.errors import Problem, SpecError, UsageError
-from holdfast.slo.diff import Change, diff, ordered
-from holdfast.slo.diff_fields import Kind
-from holdfast.slo.diff_uses import still_used
-from holdfast.slo.read import read_slos
+from holdfast.slo.diff.fields import Kind
+from holdfast.slo.diff.slos import Change, diff, ordered
+from holdfast.slo.diff.uses import still_used
+from holdfast.slo.files.read import read_slos
 from holdfast.spec.source import read_all
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from holdfast.errors import Location
     from holdfast.model.slo import Slo
-    from holdfast.slo.diff import Diff
+    from holdfast.slo.diff.slos import Diff
     from holdfast.spec.source import Path as TreePath
     from holdfast.spec.source import Source
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from holdfast.errors import UsageError
 from holdfast.model.slo import AlertPolicy
 from holdfast.objectives.destinations import all_read
-from holdfast.slo.read import read_slos
+from holdfast.slo.files.read import read_slos
 from holdfast.slo.rules import rule_file
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import yaml
 
 from holdfast.errors import Problem, SpecError, UsageError
 from holdfast.model.slo import DAY
-from holdfast.slo import metricsfile
-from holdfast.slo.lint import lint, names_read
-from holdfast.slo.lint_rules import read_rules, rules_of
-from holdfast.slo.lint_server import server
-from holdfast.slo.read import read_slos
+from holdfast.slo.files.read import read_slos
+from holdfast.slo.lint import metricsfile
+from holdfast.slo.lint.findings import lint, names_read
+from holdfast.slo.lint.rules import read_rules, rules_of
+from holdfast.slo.lint.server import server
 from holdfast.sources.server import Asking, UnansweredError
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from holdfast.model.slo import Slo
-    from holdfast.slo.lint_remark import Finding
-    from holdfast.slo.lint_rules import Rule
-    from holdfast.slo.lint_server import Server
-    from holdfast.slo.metricsfile import Catalog
+    from holdfast.slo.lint.metricsfile import Catalog
+    from holdfast.slo.lint.remark import Finding
+    from holdfast.slo.lint.rules import Rule
+    from holdfast.slo.lint.server import Server
 
 _OURS: Final = {"slo/dead-tier"}
 """What is refused elsewhere, and explained here."""

@@ -9,7 +9,7 @@ from holdfast.errors import Problem, SpecError, UsageError
 from holdfast.model.slo import Events
 from holdfast.objectives.lint import slos_of
 from holdfast.slo import counts, promql
-from holdfast.slo.feasible import BURNS, SloPlan, plan
+from holdfast.slo.feasible.plan import BURNS, SloPlan, plan
 from holdfast.sources.server import Asking, UnansweredError
 from holdfast.units import show_duration, show_ratio
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from holdfast.model.slo import Slo
-    from holdfast.slo.feasible import AlertPlan, Detection, TierPlan
+    from holdfast.slo.feasible.plan import AlertPlan, Detection, TierPlan
 
 _HOUR: Final = 3600.0
 _OVER: Final = "1d"

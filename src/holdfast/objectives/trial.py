@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from holdfast.errors import UsageError
 from holdfast.model.verdict import State, worst
-from holdfast.slo.probe import CannotTestError
-from holdfast.slo.promtests import TESTS, files_of
+from holdfast.slo.promtests.files import TESTS, files_of
+from holdfast.slo.promtests.probe import CannotTestError
 from holdfast.slo.rules import rule_file
 from holdfast.store.folder import write_whole
 

@@ -18,10 +18,10 @@ from holdfast.units import show_duration, show_ratio
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from holdfast.slo.backtest import Backtest, Firing
-    from holdfast.slo.backtest_score import Score
-    from holdfast.slo.evaluate_vectors import Mask
-    from holdfast.slo.review_model import Cause
+    from holdfast.slo.evaluate.backtest import Backtest, Firing
+    from holdfast.slo.evaluate.score import Score
+    from holdfast.slo.evaluate.vectors import Mask
+    from holdfast.slo.review.model import Cause
 
 SCHEMA: Final = "holdfast/backtest/v1"
 HEAD: Final = ("SLO", "objective", "bad", "left", "least", "pages", "tickets", "missing", "dead")

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from holdfast.slo.backtest import Backtest
-    from holdfast.slo.evaluate_vectors import Mask, Numbers
-    from holdfast.slo.review_model import Cause
+    from holdfast.slo.evaluate.backtest import Backtest
+    from holdfast.slo.evaluate.vectors import Mask, Numbers
+    from holdfast.slo.review.model import Cause
 
     Spans = Iterable[tuple[float, float]]
 

@@ -11,7 +11,7 @@ from holdfast.report.page import rendered
 from holdfast.report.words import clean
 
 if TYPE_CHECKING:
-    from holdfast.slo.review_model import Part, Review, SloReview
+    from holdfast.slo.review.model import Part, Review, SloReview
 
 SCHEMA: Final = "holdfast/budget/v1"
 HEAD: Final = ("state", "SLO", "left", "spent", "bad", "events", "missing", "objective")

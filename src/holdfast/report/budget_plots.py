@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from holdfast.slo.review_model import Review, SloReview
+    from holdfast.slo.review.model import Review, SloReview
 
 _FACES: Final = {"run": ("#f6dfb2", "chaos run"), "incident": ("#f2c6bd", "incident")}
 

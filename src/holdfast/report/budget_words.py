@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 from holdfast.model.verdict import State
 from holdfast.report.words import NOTHING, clean
-from holdfast.slo.review_forecast import GONE, METHOD, OVER
+from holdfast.slo.review.forecast import GONE, METHOD, OVER
 from holdfast.units import show_duration
 
 if TYPE_CHECKING:
-    from holdfast.slo.review_model import Part, Review, SloReview
+    from holdfast.slo.review.model import Part, Review, SloReview
 
 MEANING: Final = {
     State.PASS: "budget left",

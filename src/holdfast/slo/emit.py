@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cmp_to_key, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdfast.slo.compat_resolve import is_text
+from holdfast.slo.compat.resolve import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,8 +12,8 @@ from holdfast.errors import ExitCode
 
 if TYPE_CHECKING:
     from holdfast.objectives.backtest import Backtested, Trial
-    from holdfast.slo.backtest import Backtest
-    from holdfast.slo.backtest_score import Score
+    from holdfast.slo.evaluate.backtest import Backtest
+    from holdfast.slo.evaluate.score import Score
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _SHOWN = 10

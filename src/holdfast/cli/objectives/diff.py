@@ -27,7 +27,7 @@ def command(
     A and B are files, folders, or Git revisions (HEAD~1:slos). What became looser fails until the new file says why.
     """
     from holdfast.objectives.diff import diff_of
-    from holdfast.slo import diff_words as words
+    from holdfast.slo.diff import words
 
     found = diff_of(old, new, here=Path.cwd(), uses=uses, retired=retired)
     if as_json:

@@ -1,0 +1,1 @@
+"""What changed between two sets of SLOs, and whether it asks less."""

@@ -1,0 +1,1 @@
+"""What an SLO's alerts can do, before any of them fires."""

@@ -1,0 +1,1 @@
+"""SLO files of every format, read strictly into one model."""

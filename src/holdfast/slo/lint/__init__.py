@@ -1,0 +1,1 @@
+"""SLOs held against what is really exported."""

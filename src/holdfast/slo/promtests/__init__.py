@@ -1,0 +1,1 @@
+"""Unit tests of an SLO's rules, made from the SLO."""

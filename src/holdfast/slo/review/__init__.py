@@ -1,0 +1,1 @@
+"""A month of error budgets: spent by whom, and when it will be gone."""
