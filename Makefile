@@ -9,7 +9,7 @@ pyenvs := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13*/bin)
 export PATH := $(PATH)$(foreach folder,$(pyenvs),:$(folder))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gate test check lock clean
+.PHONY: help setup gate test slow check lock clean
 
 help:  ## list these verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,9 @@ second = $(shell PATH="$(PATH)" $(UV) python find --no-project --no-python-downl
 test: setup  ## the whole suite through tox: lint, a second Python, unit, end to end, and what needs the machine alone
 	@$(if $(second),,echo "no Python 3.13 on this machine: the suite runs on $$(.venv/bin/python --version) only";) \
 	.venv/bin/tox run --skip-missing-interpreters false -e lint,$(if $(second),py313$(comma))unit,e2e,timed
+
+slow: setup  ## what `make test` leaves out: more examples, comparison with other programs (the real Sloth: bin/fetch-sloth)
+	@.venv/bin/tox run -e slow
 
 check: setup  ## the quick look before a commit: ruff and mypy
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy

@@ -98,7 +98,7 @@ def test_what_cannot_be_reviewed_is_a_mistake(bench, words, said):
 def test_a_server_that_is_not_there_leaves_the_review_unknown(bench):
     code, text = bench.do("budget", "report", "--prometheus", "http://127.0.0.1:9", "--month", "2026-11")
     assert code == 10
-    assert "Prometheus did not answer" in text
+    assert "did not answer" in text
 
 
 def test_a_gate_whose_budgets_cannot_be_read_plays_nothing_and_is_unknown(bench):

@@ -56,7 +56,7 @@ def test_the_noise_of_a_healthy_service_is_as_planned(objective, rate, severity,
 
 
 @pytest.mark.parametrize(
-    ("rate", "objective", "minutes"), [(12, 0.999, 26), (300, 0.99, 13), (300, 0.999, 4), (60, 0.99, 16)]
+    ("rate", "objective", "minutes"), [(12, 0.999, 34), (300, 0.99, 13), (300, 0.999, 4), (60, 0.99, 16)]
 )
 def test_quiet_services_page_seldom_for_nothing_and_soon_for_an_outage(rate, objective, minutes):
     (page,) = plan(an_slo(objective=objective, page=AlertPolicy()), rate / HOUR).alerts
