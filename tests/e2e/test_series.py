@@ -11,7 +11,7 @@ import pytest
 
 from bench import SHORT, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 CALM = (
     SHORT.replace("seed: 3", "seed: 3\nrepeat: {times}")

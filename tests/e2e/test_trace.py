@@ -14,7 +14,7 @@ from holdfast.load.trace import read_trace
 if TYPE_CHECKING:
     from bench import Bench
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 TRACE = ROOT.parent / "shared" / "data" / "traces" / "azure-llm-2023-conv.csv"
 START, SPEED, LENGTH = 300.0, 2.0, 40.0
