@@ -114,6 +114,7 @@ def newcomer(tmp_path: Path):
 
 @pytest.mark.e2e
 @pytest.mark.timed
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_does_what_it_says(lesson: Path, newcomer: tuple[Path, dict[str, str]]):
