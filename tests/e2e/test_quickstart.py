@@ -9,12 +9,12 @@ import pytest
 from bench import until
 from holdfast.platforms.supervisor import Supervisor
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 @pytest.mark.timed
 def test_the_quickstart_gate_passes_and_leaves_nothing_behind(bench):
-    code, text = bench.do("gate", "quickstart", "--up")
+    code, text = bench.decided("gate", "quickstart", "--up")
     assert code == 0, text
     verdict = bench.verdict()
     assert verdict["verdict"] == "PASS"
@@ -33,7 +33,7 @@ def test_the_quickstart_gate_passes_and_leaves_nothing_behind(bench):
 
 @pytest.mark.timed
 def test_without_failover_the_same_scenario_fails(bench):
-    code, text = bench.do("gate", "quickstart", "--up", "--set", "failover=off")
+    code, text = bench.decided("gate", "quickstart", "--up", "--set", "failover=off")
     assert code == 1, text
     states = {one["id"]: one["state"] for one in bench.verdict()["expectations"]}
     assert states["recovery:gateway/availability"] == "FAIL"
