@@ -16,8 +16,7 @@ from holdfast.clock import Clock, SystemClock
 from holdfast.errors import InfrastructureError, PlatformError, SpecError, UsageError
 from holdfast.gate import decide
 from holdfast.judge import judge
-from holdfast.load.trace import read_trace
-from holdfast.model.load import schedule
+from holdfast.load.planned import planned
 from holdfast.objectives.generate import rule_files
 from holdfast.plan import Plan, make_plan
 from holdfast.store import folder as store
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from holdfast.clock import Anchor
     from holdfast.errors import Problem
     from holdfast.gate import Decision
-    from holdfast.model.load import Arrival, LoadProfile, TraceRow
+    from holdfast.model.load import Schedule
     from holdfast.model.platform import Driver
     from holdfast.model.scenario import Experiment, Scenario, Trial
     from holdfast.model.timeline import Timeline
@@ -64,28 +63,17 @@ class Outcome:
     folder: Path
 
 
-def arrivals(scenario: Scenario, root: Path) -> tuple[Arrival, ...]:
-    """Every request this scenario will offer. Raises SpecError when its trace is absent or broken."""
-    return schedule(scenario.load, seed=scenario.seed, length=scenario.length, trace=_trace(scenario.load, root))
-
-
-def _trace(profile: LoadProfile, root: Path) -> tuple[TraceRow, ...]:
-    if not profile.trace:
-        return ()
-    path = root / profile.trace
-    if not path.is_file():
-        raise UsageError(f"no such trace: {path}", hint=f"see trace = in loadtests/{profile.name}.conf")
-    text = path.read_text(encoding="utf-8")
-    return read_trace(text, project.name_in(root, path), start=profile.trace_start)
+def arrivals(scenario: Scenario, root: Path) -> Schedule:
+    """Every request this scenario will offer. Raises UsageError or SpecError when a file of its load is no good."""
+    return planned(scenario.load, seed=scenario.seed, length=scenario.length, root=root).arrivals
 
 
 def plan(path: Path, place: Workplace) -> Plan:
     """What running this scenario will cost and can prove; touches nothing."""
     scenario = project.load_scenario(path, place.root)
-    rows = _trace(scenario.load, place.root)
 
-    def offered(length: float) -> list[float]:
-        return [one.due for one in schedule(scenario.load, seed=scenario.seed, length=length, trace=rows)]
+    def offered(length: float) -> Sequence[float]:
+        return planned(scenario.load, seed=scenario.seed, length=length, root=place.root).arrivals.dues
 
     return make_plan(scenario, offered, _needs_root)
 
@@ -243,7 +231,7 @@ def _play(
     except OSError as error:
         raise InfrastructureError(f"no run folder could be made: {error}", hint="is the disk full?") from error
     recorder = store.Recorder(folder, place.clock, anchor.monotonic)
-    dues = [one.due for one in arrivals(scenario, place.root)]
+    dues = arrivals(scenario, place.root).dues
     Run(scenario, ports, recorder, anchor, place.clock, stop, dues).play()
     return folder
 

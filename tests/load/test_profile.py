@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from holdfast.arrivals import processes, shapes
 from holdfast.errors import SpecError
 from holdfast.load.command import command
+from holdfast.load.lengths import read_lengths
+from holdfast.load.planned import planned
+from holdfast.load.questions import read_questions
 from holdfast.model.load import LoadProfile
-from holdfast.spec.profile import read_profile
+from holdfast.spec.profile import OPTIONS, make_profile, read_profile
 
 ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/reference/load-profiles.md").read_text(encoding="utf-8")
 
 WRONG = """\
 # A comment
@@ -46,6 +52,27 @@ def test_the_shipped_profiles_are_valid():
     replay = read_profile((ROOT / "loadtests/chat-replay.conf").read_text(), "loadtests/chat-replay.conf")
     assert (replay.trace, replay.speed) == ("loadtests/traces/chat-small.csv", 2.0)
     assert (ROOT / replay.trace).is_file()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "loadtests").glob("*.conf")), ids=lambda path: path.stem)
+def test_every_shipped_profile_offers_what_its_page_says(path):
+    profile = read_profile(path.read_text(), str(path))
+    assert len(planned(profile, seed=1, length=20.0, root=ROOT).arrivals) > 20
+    assert f"| `{path.stem}` |" in PAGE
+
+
+@pytest.mark.parametrize("name", [*processes.names(), *shapes.names()])
+def test_every_process_and_every_shape_is_in_the_reference(name):
+    assert f"| `{name}" in PAGE
+
+
+def test_the_examples_of_the_reference_are_read():
+    examples = re.findall(r"^\| `([a-z]+ \S+=[^`]+)` \|", PAGE, re.MULTILINE)
+    assert len(examples) >= 7
+    for text in examples:
+        (processes if text.split()[0] in processes.names() else shapes).read(text)
+    assert len(read_questions(PAGE.partition("```json\n")[2].partition("```")[0], "page")) == 4
+    assert len(read_lengths("share" + PAGE.partition("```\nshare")[2].partition("```")[0], "page")) == 4
 
 
 def test_comments_quotes_and_units_are_read_as_locust_reads_them():
@@ -90,8 +117,81 @@ def test_no_rate_that_offers_nothing_or_everything_passes(value):
 
 
 def test_a_trace_profile_must_name_its_trace():
-    with pytest.raises(SpecError, match="names no trace"):
+    with pytest.raises(SpecError, match=r"x\.conf:1:1: arrivals = trace needs a trace file"):
         read_profile("arrivals = trace\n", "x.conf")
+
+
+EVERYTHING = """\
+arrivals = mmpp  high=5 share=10% run=30
+shape = spike to=5 at=30s for=10s
+rate = 90/m
+lengths = lengths/chat.csv
+prefix-tokens = 500
+prefix-groups = 3
+turns = 4
+think = 1m30s
+cache = bust
+tenants = gold:3, free:1
+models = a:0.8, org/b:7b:0.2
+prompts = questions.jsonl
+"""
+
+
+def test_every_setting_reads_back_from_the_command_line_as_it_stood_in_the_file():
+    profile = read_profile(EVERYTHING, "all.conf")
+    assert (profile.arrivals, profile.shape) == ("mmpp high=5 share=10% run=30", "spike to=5 at=30s for=10s")
+    assert (profile.think, profile.turns, profile.cache, profile.prefix_groups) == (90.0, 4, "bust", 3)
+    replay = read_profile("arrivals = trace\ntrace = t.csv\ntrace-bin = 3s\n", "all.conf")
+    for one in (profile, replay):
+        words = command(
+            one,
+            locustfile=Path("loadtests/chat.py"),
+            host="http://127.0.0.1:8080",
+            records=Path("r.ndjson"),
+            seed=7,
+            length=75.5,
+            epoch=None,
+            python="python3",
+        )
+        said = {key.removeprefix("--"): value for key, value in pairwise(words) if key.startswith("--")}
+        values = {
+            option.key: option.read(said[option.key]) for option in OPTIONS if option.field and option.key in said
+        }
+        assert make_profile("all", values) == one
+
+
+@pytest.mark.parametrize(
+    ("line", "problem", "under", "hint"),
+    [
+        ("arrivals = poison", "no process 'poison'", "poison", "did you mean poisson?"),
+        ("arrivals = burst", "no process 'burst'", "burst", "arrivals are trace, closed, or a process: constant"),
+        ("arrivals = gamma cv=zero", "cv: expected a number of at least 0, got 'zero'", "cv=zero", "arrivals: "),
+        ("shape = ramp to=2 over=60", "over: expected a duration such as 250ms", "over=60", "shape: "),
+        ("shape = hill", "no shape 'hill'", "hill", "shapes are diurnal, flat, piecewise, ramp, spike, step"),
+        ("tenants = gold:0", "expected names with weights above zero", "gold:0", "tenants: "),
+        ("models = a, a", "a is named twice", "a, a", "models: "),
+        ("turns = 0", "expected a whole number of at least 1", "0", "turns: "),
+        ("think = 5", "expected a duration such as 250ms", "5", "think: "),
+        ("cache = maybe", "expected share or bust, got 'maybe'", "maybe", "cache: "),
+        ("prefix-tokens = -5", "expected a whole number of at least 0", "-5", "prefix-tokens: "),
+        ("prefix-groups = 2", "groups share nothing without prefix-tokens", "prefix-groups", "add: prefix-tokens"),
+        ("trace = x.csv", "a trace is named, but arrivals are poisson", "trace", "write arrivals = trace"),
+    ],
+)
+def test_a_bad_setting_is_told_under_what_is_wrong_with_what_to_write(line, problem, under, hint):
+    with pytest.raises(SpecError) as caught:
+        read_profile(f"# a comment\n{line}\n", "x.conf")
+    (found,) = caught.value.problems
+    assert problem in found.what
+    assert (found.where.line, found.source[found.where.column - 1 :][: found.width]) == (2, under)
+    assert found.hint.startswith(hint)
+
+
+def test_settings_that_do_not_go_together_are_told_all_at_once():
+    text = "arrivals = trace\ntrace = x.csv\nturns = 3\nshape = step to=2 at=9s\n"
+    with pytest.raises(SpecError) as caught:
+        read_profile(text, "x.conf")
+    assert [str(problem.where) for problem in caught.value.problems] == ["x.conf:3:1", "x.conf:4:1"]
 
 
 def test_the_command_line_says_everything_and_no_secret(monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from holdfast.model.load import pace
 from holdfast.report.plots import plots
 from holdfast.report.rows import REQUEST_COLUMNS, cards, failed, second, slowest, story
 from holdfast.report.words import MEANING, clean, count, not_passed, summary, tally
@@ -53,7 +54,7 @@ def _facts(report: Report, timeline: Timeline) -> tuple[tuple[str, str], ...]:
         ("expectations", tally(one.state for one in report.verdicts) or "none"),
         ("checks of trust", tally(one.state for one in report.checks) or "none"),
         ("requests", f"{count(len(load.requests))} of {count(load.planned)} planned"),
-        ("load", f"{scenario.load.name}, {scenario.load.arrivals}, {scenario.load.rate:g}/s"),
+        ("load", f"{scenario.load.name}, {pace(scenario.load)}"),
         ("length", show_duration(scenario.length)),
         ("seed", str(scenario.seed)),
     )

@@ -7,22 +7,29 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast import units
+from holdfast.arrivals import processes, shapes
+from holdfast.arrivals.words import WordError
 from holdfast.errors import Location, Problem, SpecError
-from holdfast.model.load import ARRIVALS, LoadProfile
+from holdfast.model.load import LoadProfile
+from holdfast.model.load.mix import read_mix
+from holdfast.model.load.profile import OTHERS, clashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from holdfast.model.load import ProfileError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """One option of the load engine: a line `key = value` in a profile, `--key value` on Locust's command line.
 
-    `read` turns its text into a value or raises ValueError; `field` is its name in LoadProfile, None for what belongs
-    to one run and not to the profile.
+    `read` turns its text into a value or raises ValueError, `show` turns the value into text again; `field` is its name
+    in LoadProfile, None for what belongs to one run and not to the profile.
     """
 
     key: str
@@ -31,6 +38,32 @@ class Option:
     help: str
     field: str | None = None
     in_file: bool = True
+    locusts: bool = False
+    """Whether the option is Locust's own."""
+    show: Callable[[Any], str] = str
+
+
+def show_seconds(value: float) -> str:
+    """Text that reads back as exactly this many seconds, never rounded for the eye."""
+    shown = f"{value:.9f}".rstrip("0").rstrip(".")
+    return f"{shown}s" if float(shown) == value else units.show_duration(value)
+
+
+def show_yes(value: bool) -> str:
+    """`yes` or `no`."""
+    return "yes" if value else "no"
+
+
+def _yes(text: str) -> bool:
+    if text not in {"yes", "no"}:
+        raise ValueError(f"expected yes or no, got {text!r}")
+    return text == "yes"
+
+
+def _endpoint(text: str) -> str:
+    if not (text in {"chat", "completions", "embeddings"} or text.startswith("/")):
+        raise ValueError(f"expected chat, completions, embeddings or a path that begins with /, got {text!r}")
+    return text
 
 
 def _number(text: str, *, least: float, kind: Callable[[str], float] = float) -> float:
@@ -72,9 +105,33 @@ def _duration(text: str) -> float:
 
 
 def _arrivals(text: str) -> str:
-    if text not in ARRIVALS:
-        raise ValueError(f"expected {', '.join(ARRIVALS[:-1])} or {ARRIVALS[-1]}, got {text!r}")
+    if text not in OTHERS:
+        try:
+            processes.read(text)
+        except WordError as error:
+            hint = error.hint.replace("processes are", f"arrivals are {', '.join(OTHERS)}, or a process:")
+            raise WordError(str(error), fragment=error.fragment, hint=hint) from error
+    return " ".join(text.split())
+
+
+def _shape(text: str) -> str:
+    shapes.read(text)
+    return " ".join(text.split())
+
+
+def _mix(text: str) -> str:
+    read_mix(text)
     return text
+
+
+def _cache(text: str) -> str:
+    if text not in {"share", "bust"}:
+        raise ValueError(f"expected share or bust, got {text!r}")
+    return text
+
+
+def _whole_not_negative(text: str) -> int:
+    return int(_number(text, least=0, kind=int))
 
 
 def _text(text: str) -> str:
@@ -84,19 +141,116 @@ def _text(text: str) -> str:
 
 
 OPTIONS: Final = (
-    Option(key="arrivals", read=_arrivals, default="poisson", help="constant, poisson or trace", field="arrivals"),
+    Option(
+        key="arrivals",
+        read=_arrivals,
+        default="poisson",
+        help=f"{', '.join(processes.names())}, or {', '.join(OTHERS)}",
+        field="arrivals",
+    ),
     Option(key="rate", read=_rate, default="1", help="requests per second, as 12 or 12/s or 90/m", field="rate"),
+    Option(
+        key="shape",
+        read=_shape,
+        default="flat",
+        help=f"what the rate is multiplied with over time: {', '.join(shapes.names())}",
+        field="shape",
+    ),
     Option(key="prompt-tokens", read=_count, default="250", help="median prompt, tokens", field="prompt_tokens"),
     Option(key="answer-tokens", read=_count, default="50", help="median answer, tokens", field="answer_tokens"),
     Option(key="spread", read=_not_negative, default="0", help="sigma of the lognormal lengths", field="spread"),
-    Option(key="trace", read=_text, default=None, help="trace to replay, Azure 2023 format", field="trace"),
+    Option(key="lengths", read=_text, default=None, help="CSV of quantiles to draw lengths from", field="lengths"),
     Option(
-        key="trace-start", read=units.duration, default="0s", help="skip this much of the trace", field="trace_start"
+        key="prefix-tokens",
+        read=_whole_not_negative,
+        default="0",
+        help="length of the system prompt that a group shares, tokens",
+        field="prefix_tokens",
+    ),
+    Option(
+        key="prefix-groups", read=_count, default="1", help="how many different system prompts", field="prefix_groups"
+    ),
+    Option(key="turns", read=_count, default="1", help="requests in a session, each with all before it", field="turns"),
+    Option(
+        key="think",
+        read=units.duration,
+        default="0s",
+        help="least time between the turns of a session",
+        field="think",
+        show=show_seconds,
+    ),
+    Option(key="cache", read=_cache, default="share", help="bust lets no two prompts begin alike", field="cache"),
+    Option(key="prompts", read=_text, default=None, help="NDJSON file of questions to ask", field="prompts"),
+    Option(key="tenants", read=_mix, default=None, help="who asks, as gold:3, free:1", field="tenants"),
+    Option(key="trace", read=_text, default=None, help="trace to replay: Azure, BurstGPT or Mooncake", field="trace"),
+    Option(
+        key="trace-start",
+        read=units.duration,
+        default="0s",
+        help="skip this much of the trace",
+        field="trace_start",
+        show=show_seconds,
+    ),
+    Option(
+        key="trace-bin",
+        read=units.duration,
+        default=None,
+        help="spread requests of one stamp over this, 0s for none",
+        field="trace_bin",
+        show=show_seconds,
     ),
     Option(key="speed", read=_positive, default="1", help="2 replays a trace in half its time", field="speed"),
     Option(key="max-in-flight", read=_count, default="1024", help="drop arrivals above this", field="max_in_flight"),
-    Option(key="request-timeout", read=_duration, default="30s", help="give up a request after this", field="timeout"),
+    Option(
+        key="request-timeout",
+        read=_duration,
+        default="30s",
+        help="give up a request after this",
+        field="timeout",
+        show=show_seconds,
+    ),
     Option(key="model", read=_text, default="sim", help="the model asked for", field="model"),
+    Option(key="models", read=_mix, default=None, help="several models, as a:0.8, b:0.2", field="models"),
+    Option(
+        key="connect-timeout",
+        read=_duration,
+        default="5s",
+        help="give up connecting after this",
+        field="connect_timeout",
+        show=show_seconds,
+    ),
+    Option(
+        key="first-byte-timeout",
+        read=_duration,
+        default=None,
+        help="give up a request whose answer has not begun after this",
+        field="first_byte_timeout",
+        show=show_seconds,
+    ),
+    Option(
+        key="gap-timeout",
+        read=_duration,
+        default=None,
+        help="give up an answer that pauses for this long",
+        field="gap_timeout",
+        show=show_seconds,
+    ),
+    Option(
+        key="reuse", read=_yes, default="yes", help="keep connections for later requests", field="reuse", show=show_yes
+    ),
+    Option(key="ca-file", read=_text, default=None, help="certificates to believe, in PEM", field="ca_file"),
+    Option(key="insecure", read=_yes, default="no", help="believe every certificate", field="insecure", show=show_yes),
+    Option(
+        key="endpoint",
+        read=_endpoint,
+        default="chat",
+        help="chat, completions, embeddings, or a path such as /health",
+        field="endpoint",
+    ),
+    Option(key="stream", read=_yes, default="yes", help="ask for text as it is made", field="stream", show=show_yes),
+    Option(key="body", read=_text, default=None, help="file to POST to a path; without one it is a GET", field="body"),
+    Option(key="users", read=_count, default="1", help="how many ask in a closed loop", field="users", locusts=True),
+    Option(key="workers", read=_count, default="1", help="how many processes share the load", field="workers"),
     Option(key="seed", read=_whole, default="1", help="same seed, same schedule and prompts"),
     Option(key="length", read=_duration, default="60s", help="length of the schedule, such as 75s"),
     Option(key="records", read=_text, default=None, help="new NDJSON file to write, one line per request"),
@@ -110,7 +264,7 @@ OPTIONS: Final = (
     Option(key="api-key", read=_text, default=None, help="bearer token; prefer HOLDFAST_API_KEY", in_file=False),
 )
 LOCUST_KEYS: Final = (
-    *("users", "spawn-rate", "headless", "locustfile", "host", "run-time"),
+    *("spawn-rate", "headless", "locustfile", "host", "run-time"),
     *("only-summary", "loglevel", "autostart", "autoquit"),
 )
 _LINE: Final = re.compile(r"(?P<key>[^:=;#\s]+)\s*=\s*(?P<value>.*?)\s*(?:\s[;#].*)?")
@@ -128,10 +282,13 @@ class _Entry:
     def key_problem(self, what: str, hint: str = "") -> Problem:
         return Problem(where=self.where, what=what, source=self.source, width=len(self.key), hint=hint)
 
-    def value_problem(self, what: str) -> Problem:
-        where = Location(file=self.where.file, line=self.where.line, column=self.value_column)
-        hint = f"{self.key}: {_BY_KEY[self.key].help}"
-        return Problem(where=where, what=what, source=self.source, width=max(1, len(self.value)), hint=hint)
+    def value_problem(self, error: ValueError) -> Problem:
+        """The caret stands under the fragment that the error names, else under the whole value."""
+        fragment = getattr(error, "fragment", "") or self.value
+        column = self.value_column + max(0, self.value.find(fragment))
+        where = Location(file=self.where.file, line=self.where.line, column=column)
+        hint = getattr(error, "hint", "") or f"{self.key}: {_BY_KEY[self.key].help}"
+        return Problem(where=where, what=str(error), source=self.source, width=max(1, len(fragment)), hint=hint)
 
 
 def read_profile(text: str, file: str) -> LoadProfile:
@@ -142,24 +299,36 @@ def read_profile(text: str, file: str) -> LoadProfile:
     problems: list[Problem] = []
     entries = _entries(text, file, problems)
     values = dict(_values(entries, problems))
-    arrivals = entries.get("arrivals")
-    if arrivals and arrivals.value == "trace" and "trace" not in entries:
-        problems.append(
-            arrivals.key_problem("a trace profile names no trace", "add: trace = loadtests/traces/NAME.csv")
-        )
+    problems += [_clash(error, entries, file) for error in clashes(_draft(values))]
     if problems:
         raise SpecError(tuple(problems))
     return make_profile(PurePath(file).stem, values)
 
 
+def _clash(error: ProfileError, entries: Mapping[str, _Entry], file: str) -> Problem:
+    """Settings that do not go together, told at the line of the one to look at; it may be one that is not there."""
+    key = next(option.key for option in OPTIONS if option.field == error.field)
+    if key in entries:
+        return entries[key].key_problem(str(error), error.hint)
+    return Problem(where=Location(file=file), what=str(error), hint=error.hint)
+
+
 def make_profile(name: str, values: Mapping[str, Any]) -> LoadProfile:
     """A profile from values by option key, defaults for the rest. Raises ValueError when they do not go together."""
-    chosen = {
+    return LoadProfile(name=name, **_fields(values))
+
+
+def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         option.field: values.get(option.key, option.read(option.default) if option.default else None)
         for option in OPTIONS
         if option.field
     }
-    return LoadProfile(name=name, **chosen)
+
+
+def _draft(values: Mapping[str, Any]) -> Any:
+    """What will be a profile, if nothing is wrong with it."""
+    return SimpleNamespace(**_fields(values))
 
 
 def _entries(text: str, file: str, problems: list[Problem]) -> dict[str, _Entry]:
@@ -203,7 +372,7 @@ def _values(entries: Mapping[str, _Entry], problems: list[Problem]) -> Iterator[
             try:
                 yield key, option.read(entry.value)
             except ValueError as error:
-                problems.append(entry.value_problem(str(error)))
+                problems.append(entry.value_problem(error))
 
 
 def _did_you_mean(key: str) -> str:
