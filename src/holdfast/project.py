@@ -104,6 +104,19 @@ class ScenarioShape(Strict):
     expect: list[dict[str, Any]] = Field(min_length=1)
 
 
+def _nothing(asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if asked:
+        raise FieldError("load by itself has nothing to expect", "write kind: Scenario")
+    return asked
+
+
+class _LoadShape(ScenarioShape):
+    """What `load run` keeps in its run folder: load and phases, and nothing asked, so that nothing can pass."""
+
+    kind: Literal["Load"]  # type: ignore[assignment]  # another kind of file, told apart by this very word
+    expect: Annotated[list[dict[str, Any]], AfterValidator(_nothing)] = Field(default_factory=list)
+
+
 @dataclass(slots=True)
 class _Reading:
     """One scenario being read: what was found so far, and what is wrong."""
@@ -169,7 +182,8 @@ def load_scenario(path: Path, root: Path) -> Scenario:
 def read_scenario(text: str, file: str, reading: _Reading) -> Scenario:
     """Resolve a scenario's text against the files of `reading.root`. Raises SpecError."""
     source = read(text, file, reading.problems)
-    whole, wrong = shaped(ScenarioShape, source)
+    asks_nothing = isinstance(source.tree, dict) and source.tree.get("kind") == "Load"
+    whole, wrong = shaped(_LoadShape if asks_nothing else ScenarioShape, source)
     reading.problems += wrong
     slos = _slos(reading)
     shape = whole or _salvaged(source)

@@ -21,6 +21,7 @@ from holdfast.plan import LEAD, SETTLE
 from holdfast.store import folder as store
 from holdfast.store.load import BEAT_COLUMNS, LINES, table, to_parquet
 from holdfast.store.reading import metrics_as_json
+from holdfast.trust import lateness_limit
 from holdfast.units import show_duration
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Glimpse:
     fault: str = ""
     note: str = ""
     """The newest thing worth a line of its own."""
+    limit: float = 0.1
+    """Seconds by which the client may be late before the run proves nothing."""
 
 
 class RunningChaos(Protocol):
@@ -267,6 +270,7 @@ class Run:
                 pulse=self.tail.pulse(),
                 fault=self.fault,
                 note=self.note,
+                limit=lateness_limit(one.bound for one in self.scenario.expect),
             )
         )
 
@@ -362,7 +366,7 @@ def _as_json(value: object) -> str:
     return json.dumps(value, indent=2, default=str) + "\n"
 
 
-def begin(clock: Clock) -> Anchor:
-    """Time zero, a little ahead of now, on both clocks."""
+def begin(clock: Clock, lead: float = LEAD) -> Anchor:
+    """Time zero, `lead` seconds ahead of now, on both clocks."""
     monotonic, wall = clock.monotonic(), clock.wall()
-    return Anchor(monotonic=monotonic + LEAD, wall=math.fsum((wall, LEAD)))
+    return Anchor(monotonic=monotonic + lead, wall=math.fsum((wall, lead)))

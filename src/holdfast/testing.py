@@ -176,6 +176,7 @@ def some_requests(
             "tokens": got,
             "max_gap": np.where(lost, np.nan, 0.012),
             "model": scenario.load.model,
+            "content": "",
         }
     )
 

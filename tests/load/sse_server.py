@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -50,7 +51,8 @@ class Connection:
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
         path = head.split()[1]
         headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
-        body = json.loads(await self.reader.readexactly(int(headers["content-length"])))
+        raw = await self.reader.readexactly(int(headers.get("content-length", 0)))
+        body = json.loads(raw) if raw.startswith(b"{") else {}
         behaviour = path.split("/")[1]
         keep = await getattr(self, behaviour.replace("-", "_"), self.ok)(body, headers)
         return keep is not False
@@ -166,13 +168,54 @@ class Connection:
     async def page(self, body, headers) -> None:
         await self.send(answer("200 OK", b"<html>welcome</html>", "content-type: text/html"))
 
+    async def embeddings(self, body, headers) -> None:
+        await self.json({"data": [{"embedding": [0.25, -1]}], "usage": {"prompt_tokens": len(body["input"].split())}})
+
+    async def whole(self, body, headers) -> None:
+        """The same in one piece, for who asked for it; else a stream."""
+        if body["stream"]:
+            await self.plain(body, headers)
+            return
+        text = body.get("prompt") or body["messages"][0]["content"]
+        choice = {"message": {"content": text[:8]}, "text": text[:8], "finish_reason": "stop"}
+        await self.json({"choices": [choice], "usage": {"prompt_tokens": 3, "completion_tokens": body["max_tokens"]}})
+
+    async def json(self, body) -> None:
+        await self.send(answer("200 OK", json.dumps(body).encode(), "content-type: application/json"))
+
+    async def health(self, body, headers) -> None:
+        await self.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async def echo(self, body, headers) -> None:
+        """What was asked, as it came."""
+        await self.json({"asked": body, "headers": headers})
+
+    async def slowly(self, body, headers) -> None:
+        """An answer byte by byte, a hundred a second: never a long gap, never an end."""
+        for number in b"HTTP/1.1 200 OK\r\nx-long: " + b"x" * 1000:
+            await self.send(bytes([number]))
+            await asyncio.sleep(0.01)
+
+    async def endless(self, body, headers) -> None:
+        """An event stream that comes as fast as it is read."""
+        await self.begin()
+        while True:
+            await self.send(chunked(b": " + b"x" * 65536 + b"\n\n"))
+
     async def nonsense(self, body, headers) -> bool:
         await self.send(b"SSH-2.0-OpenSSH_9.9\r\n")
         return False
 
 
 async def main() -> None:
-    server = await asyncio.start_server(lambda r, w: Connection(r, w).serve(), "127.0.0.1", 0, backlog=1024)
+    tls, port = None, 0
+    if len(sys.argv) == 2:
+        port = int(sys.argv[1])
+    elif len(sys.argv) > 2:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(sys.argv[1], sys.argv[2])
+    serve = lambda r, w: Connection(r, w).serve()  # noqa: E731 - as short as it gets
+    server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=1024, ssl=tls)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()

@@ -43,6 +43,17 @@ def test_the_lines_of_a_record(tmp_path):
         "tokens": 0,
         "max_gap": None,
         "model": "sim",
+        "written": None,
+        "headers": None,
+        "ended": None,
+        "finish": "",
+        "cached_tokens": None,
+        "counted": "events",
+        "tenant": "",
+        "session": "",
+        "at": [],
+        "kinds": "",
+        "counts": None,
     }
     assert beat == {"kind": "beat", "t": 0.25, "lag": 0.001, "cpu": 0.1, "in_flight": 0, "offered": 1, "sent": 0}
     assert end == {"kind": "end", "t": 1.0, "planned": 1, "sent": 0, "dropped": 1}

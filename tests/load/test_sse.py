@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.load.seen import longest_gap
 from holdfast.load.sse import AnswerReader, read_answer
 
 
@@ -26,12 +27,12 @@ WHOLE = ROLE + delta(content="Grüße, ") + delta(content="世界 🌍") + delta
 
 
 def texts(stream: bytes) -> list[str]:
-    return [token.text for token in read_answer([(1.0, stream)]).tokens]
+    return read_answer([(1.0, stream)]).token_texts
 
 
 def test_a_whole_answer():
     answer = read_answer([(1.0, WHOLE)])
-    assert [token.text for token in answer.tokens] == ["Grüße, ", "世界 🌍"]
+    assert answer.token_texts == ["Grüße, ", "世界 🌍"]
     assert (answer.finish_reason, answer.done, answer.error, answer.broken) == ("stop", 1.0, "", "")
     assert answer.usage == {"prompt_tokens": 7, "completion_tokens": 2}
 
@@ -47,8 +48,8 @@ def test_a_token_has_the_time_of_the_read_that_completed_its_event():
     ]
     answer = read_answer(reads)
     # b and c came in one read: they have one time, and no gap is made up between them.
-    assert [token.time for token in answer.tokens] == [3.0, 7.5, 7.5]
-    assert (answer.max_gap, answer.done) == (4.5, 9.0)
+    assert answer.token_times == [3.0, 7.5, 7.5]
+    assert (longest_gap(answer.token_times), answer.done) == (4.5, 9.0)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +60,12 @@ def test_what_carries_no_text_is_no_token(silent):
 
 
 def test_one_token_has_no_gap():
-    assert read_answer([(1.0, delta(content="a"))]).max_gap is None
+    assert longest_gap(read_answer([(1.0, delta(content="a"))]).token_times) is None
 
 
 def test_reasoning_and_tool_calls_are_tokens_of_their_own_kind():
     stream = delta(reasoning_content="hm") + delta(content="so") + delta(tool_calls=[{"index": 0}])
-    assert [token.kind for token in read_answer([(1.0, stream)]).tokens] == ["reasoning", "content", "tool"]
+    assert read_answer([(1.0, stream)]).kinds == "tcx"
 
 
 def test_plain_completions_are_read_too():
@@ -91,7 +92,7 @@ def test_data_over_several_lines_is_one_event():
 )
 def test_an_error_in_the_stream_is_kept_with_the_tokens_before_it(stream):
     answer = read_answer([(1.0, delta(content="a") + stream)])
-    assert len(answer.tokens) == 1
+    assert answer.token_texts == ["a"]
     assert "engine died" in answer.error
     assert answer.done is None
 
@@ -103,7 +104,7 @@ def test_done_needs_no_closing_blank_line(last):
 
 def test_an_event_cut_before_its_end_never_happened():
     answer = read_answer([(1.0, delta(content="a") + delta(content="b")[:-2])])
-    assert [token.text for token in answer.tokens] == ["a"]
+    assert answer.token_texts == ["a"]
     assert (answer.done, answer.broken) == (None, "")
 
 
@@ -124,12 +125,12 @@ def test_nothing_after_done_counts():
 def test_what_is_no_chat_stream_says_why(stream, why):
     answer = read_answer([(1.0, delta(content="a") + stream + delta(content="b"))])
     assert why in answer.broken
-    assert [token.text for token in answer.tokens] == ["a"]
+    assert answer.token_texts == ["a"]
 
 
 def test_an_empty_stream_said_nothing():
     answer = read_answer([])
-    assert (answer.tokens, answer.done, answer.finish_reason) == ((), None, None)
+    assert (answer.kinds, answer.done, answer.finish_reason) == ("", None, None)
 
 
 STREAMS = st.lists(

@@ -41,8 +41,15 @@ def answers_complete(requests: pd.DataFrame) -> tuple[str, pd.Series[bool], pd.S
     return "a good answer has every token asked for", answered, ~whole
 
 
+def answers_right(requests: pd.DataFrame) -> tuple[str, pd.Series[bool], pd.Series[bool]]:
+    """Every answer that was known beforehand, and came whole, is the one that was expected."""
+    checked = requests["content"] != ""
+    return "an answer to a question of the profile's prompts is as expected", checked, requests["content"] != "right"
+
+
 INVARIANTS: Final[dict[str, Callable[[pd.DataFrame], tuple[str, pd.Series[bool], pd.Series[bool]]]]] = {
     "answers-complete": answers_complete,
+    "answers-right": answers_right,
 }
 """Name -> requests -> (what must hold, rows it speaks of, rows that break it)."""
 

@@ -38,12 +38,11 @@ class Ears:
 
         Raises OSError when something else than a second stands there: a load that may have been cut is no load.
         """
-        try:
-            text = self.path.read_text(encoding="ascii") if self.path else "inf"
-        except FileNotFoundError:
+        # Asked before every request, also by a process that has no file left to open.
+        if self.path is None or not self.path.exists():
             return math.inf
         try:
-            return _second(text)
+            return _second(self.path.read_text(encoding="ascii"))
         except ValueError as error:
             raise OSError(f"{self.path} does not say when to stop: {error}") from error
 

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
 
 import gevent
 from gevent.pool import Group
 
-from holdfast.load.outcome import outcome_of
+from holdfast.load.endpoint import CHAT
 from holdfast.load.pacer import Pacer
-from holdfast.load.prompt import Prompts, chat_body
+from holdfast.load.prompt import Prompts
+from holdfast.load.questions import RIGHT, check
 from holdfast.load.record import Beat, RequestRecord
-from holdfast.load.sse import Answer, AnswerReader
+from holdfast.load.seen import asked, seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from holdfast.load.endpoint import Endpoint
+    from holdfast.load.questions import Question
     from holdfast.load.record import RecordWriter
+    from holdfast.load.sse import Answer
     from holdfast.load.transport import Client, Exchange
     from holdfast.model.load import Arrival, LoadProfile
 
-PATH: Final = "/v1/chat/completions"
 BEAT: Final = 0.25
 """Seconds between two beats in the record."""
 PROBE: Final = 0.01
 """Seconds between two looks at the loop's lateness."""
-SLICE: Final = 32
-"""Reads parsed at a stretch: json takes some 4 µs a token, and all other stamps wait for it."""
+TURN: Final = 0.002
+"""Seconds after which a loop that is behind its schedule lets the requests under way have a turn."""
 GRACE: Final = 0.5
 """Seconds after the last request's own deadline, for its record to be written."""
 
@@ -46,6 +50,10 @@ class Work:
     api_key: str | None
     record: RecordWriter | None
     tell: Callable[[RequestRecord], None]
+    endpoint: Endpoint = CHAT
+    questions: Sequence[Question] = ()
+    notes: Sequence[str] = ()
+    """What a reader of the record must know of how the schedule was made."""
     until: Callable[[], float] = lambda: math.inf
     """Asked before each request: the second from the epoch from which on nothing more is to be offered."""
 
@@ -55,19 +63,25 @@ class Dispatcher:
 
     def __init__(self, work: Work, client: Client) -> None:
         self._work, self._client = work, client
-        self._prompts = Prompts(work.seed)
+        self._prompts = Prompts(work.seed, [question.prompt for question in work.questions])
         self._requests = Group()
-        self._open: dict[int, float | None] = {}
+        self._open: dict[int, tuple[Arrival, float | None]] = {}
+        self._rested = 0.0
         self._offered = self._sent = self._dropped = 0
         self._length = work.length
         self._errors: list[BaseException] = []
+
+    @property
+    def planned(self) -> int:
+        """How many requests will be offered when nothing comes between."""
+        return len(self._work.arrivals)
 
     def run(self) -> None:
         """Return when the schedule is done, or cut, and drained.
 
         When killed before, what is in flight is recorded as unfinished. Raises OSError when the record cannot be
-        written, and whatever else broke inside a request's greenlet, and offers nothing more after that: a load with
-        silent holes is no load.
+        written, or when requests were still to be offered when the last of them should long have ended; and whatever
+        else broke inside a request's greenlet. It offers nothing more after that: a load with silent holes is no load.
         """
         self._begin()
         beats = gevent.spawn(self._beats)
@@ -88,23 +102,27 @@ class Dispatcher:
         if work.record:
             wall = time.time() - time.monotonic() + work.epoch
             work.record.start(
-                planned=len(work.arrivals),
+                planned=self.planned,
                 seed=work.seed,
                 epoch_monotonic=work.epoch,
                 epoch_wall=wall,
                 profile=work.profile,
+                notes=work.notes,
             )
 
     def _offer_all(self) -> None:
         work = self._work
         with Pacer() as pacer:
-            for number, arrival in enumerate(work.arrivals):
+            for arrival in work.arrivals:
                 # The body is made before its time, so that making it does not make the request late.
-                body = chat_body(self._prompts.text(number, arrival.prompt_tokens), arrival, work.profile.model)
+                body = self._body(arrival)
                 if not self._reaches(arrival.due, pacer) or self._errors:
                     return
-                self._offer(number, body)
+                self._offer(arrival, body)
             self._reaches(work.length, pacer)
+
+    def _body(self, arrival: Arrival) -> bytes:
+        return self._work.endpoint.body(self._prompts, arrival, self._model(arrival))
 
     def _reaches(self, due: float, pacer: Pacer) -> bool:
         """Wait until second `due`; or, once the load is cut at or before it, until then only, and say False."""
@@ -115,73 +133,72 @@ class Dispatcher:
                 return False
             instant, now = self._work.epoch + due, time.monotonic()
             if instant <= now:
+                self._rest(now)
                 return True
             pacer.until(min(instant, now + BEAT))
+            self._rested = time.monotonic()
 
-    def _offer(self, number: int, body: bytes) -> None:
+    def _rest(self, now: float) -> None:
+        """Behind the schedule, nothing ever waits for a due time: without this, no request would be sent at all."""
+        if now - self._rested < TURN:
+            return
+        gevent.sleep(0)
+        self._rested = time.monotonic()
+        if self._now_left() < 0:
+            raise TimeoutError(f"this machine is too slow: {self._offered} of {self.planned} requests offered in time")
+
+    def _offer(self, arrival: Arrival, body: bytes) -> None:
+        number = arrival.number
         self._offered += 1
         if len(self._open) >= self._work.profile.max_in_flight:
             self._dropped += 1
             error = f"{len(self._open)} in flight already"
-            self._write(RequestRecord(outcome="dropped", error=error, **self._asked(number)))
+            self._write(RequestRecord(outcome="dropped", error=error, **asked(number, arrival, self._model(arrival))))
             return
         self._sent += 1
-        self._open[number] = None
-        self._requests.spawn(self._request, number, body).link_exception(self._broke)
+        self._open[number] = arrival, None
+        self._requests.spawn(self._request, number, arrival, body).link_exception(self._broke)
 
-    def _request(self, number: int, body: bytes) -> None:
-        self._open[number] = sent = time.monotonic()
-        exchange = self._client.post(PATH, body, self._headers(number))
-        answer = _read(exchange)
+    def _request(self, number: int, arrival: Arrival, body: bytes) -> bool:
+        """One request, from the network to its record; whether all went well."""
+        work = self._work
+        self._open[number] = arrival, time.monotonic()
+        exchange = work.endpoint.send(self._client, body, self._headers(number))
+        answer = self._read(exchange)
         del self._open[number]
-        self._write(self._ended(number, sent, exchange, answer))
+        known = asked(number, arrival, self._model(arrival))
+        record = seen(exchange, answer, known, epoch=work.epoch, wanted=work.endpoint.wanted)
+        if record.outcome == "ok" and arrival.question is not None and work.questions[arrival.question].expect:
+            record.content = check(work.questions[arrival.question].expect, answer.said_aloud) or RIGHT
+        if record.outcome == "dropped":
+            # This machine had no port or file left for it: it was never sent.
+            self._sent, self._dropped = self._sent - 1, self._dropped + 1
+        self._write(self._without_key(record))
+        return record.outcome == "ok"
+
+    def _read(self, exchange: Exchange) -> Answer:
+        reading = self._work.endpoint.reading(exchange)
+        while (answer := next(reading)) is None:
+            gevent.sleep(0)
+        return answer
 
     def _headers(self, number: int) -> dict[str, str]:
-        headers = {
-            "content-type": "application/json",
-            "accept": "text/event-stream",
-            "x-request-id": f"{self._work.seed}-{number}",
-        }
+        headers = {"x-request-id": f"{self._work.seed}-{number}"}
         return headers | ({"authorization": f"Bearer {self._work.api_key}"} if self._work.api_key else {})
 
-    def _asked(self, number: int) -> dict[str, Any]:
-        arrival = self._work.arrivals[number]
-        return {
-            "id": number,
-            "due": arrival.due,
-            "prompt_tokens": arrival.prompt_tokens,
-            "asked_tokens": arrival.answer_tokens,
-            "model": self._work.profile.model,
-        }
-
-    def _ended(self, number: int, sent: float, exchange: Exchange, answer: Answer) -> RequestRecord:
-        outcome, error = outcome_of(exchange, answer)
-        usage, tokens = answer.usage or {}, answer.tokens
-        asked = self._asked(number)
-        return RequestRecord(
-            **asked | {"prompt_tokens": usage.get("prompt_tokens", asked["prompt_tokens"])},
-            sent=self._since(sent),
-            first=self._since(tokens[0].time) if tokens else None,
-            last=self._since(tokens[-1].time) if tokens else None,
-            done=self._since(exchange.ended if answer.done is None else answer.done),
-            status=exchange.status,
-            outcome=outcome,
-            error=self._without_key(error),
-            tokens=usage.get("completion_tokens", len(tokens)),
-            max_gap=None if answer.max_gap is None else round(answer.max_gap, 6),
-        )
+    def _model(self, arrival: Arrival) -> str:
+        return arrival.model or self._work.profile.model
 
     def _end(self) -> None:
         work = self._work
-        for number, sent in sorted(self._open.items()):
+        for number, (arrival, sent) in sorted(self._open.items(), key=itemgetter(0)):
             at = None if sent is None else self._since(sent)
-            self._write(
-                RequestRecord(**self._asked(number), sent=at, outcome="unfinished", error="the run ended before it did")
-            )
+            known = asked(number, arrival, self._model(arrival)) | {"sent": at}
+            self._write(RequestRecord(outcome="unfinished", error="the run ended before it did", **known))
         self._open.clear()
         if work.record:
             work.record.end(
-                t=self._since(time.monotonic()), planned=len(work.arrivals), sent=self._sent, dropped=self._dropped
+                t=self._since(time.monotonic()), planned=self.planned, sent=self._sent, dropped=self._dropped
             )
 
     def _beats(self) -> None:
@@ -221,8 +238,9 @@ class Dispatcher:
         if greenlet.exception is not None:
             self._errors.append(greenlet.exception)
 
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._work.api_key, "***") if self._work.api_key else text
+    def _without_key(self, record: RequestRecord) -> RequestRecord:
+        key = self._work.api_key
+        return replace(record, error=record.error.replace(key, "***")) if key and key in record.error else record
 
     def _now_left(self) -> float:
         """Seconds until every request must have met its own deadline."""
@@ -230,12 +248,3 @@ class Dispatcher:
 
     def _since(self, instant: float) -> float:
         return round(instant - self._work.epoch, 6)
-
-
-def _read(exchange: Exchange) -> Answer:
-    reader = AnswerReader()
-    for count, (instant, data) in enumerate(exchange.chunks, start=1):
-        reader.feed(instant, data)
-        if count % SLICE == 0:
-            gevent.sleep(0)
-    return reader.finish()

@@ -13,15 +13,14 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from holdfast.store.load import REQUEST_COLUMNS
+from holdfast.store.columns import REQUEST_COLUMNS, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-_TEXT: Final = ("outcome", "error", "model")
-_NUMBERS: Final = tuple(name for name in REQUEST_COLUMNS if name not in _TEXT)
+_NUMBERS: Final = tuple(name for name in REQUEST_COLUMNS if not is_text(name))
 
 
 @dataclass(slots=True)
@@ -49,12 +48,12 @@ class Prefix:
         return self._numbers["due"][-1] if self._outcomes else -math.inf
 
     def table(self) -> pd.DataFrame:
-        """The requests with the columns of a record; error texts and models are not kept."""
+        """The requests with the columns of a record; texts other than outcomes are not kept."""
         import numpy as np  # noqa: PLC0415 - 0.4 s of import that a run to its planned end need not pay
         import pandas as pd  # noqa: PLC0415
 
         numbers = {name: np.array(column) for name, column in self._numbers.items()}
-        nothing = np.full(len(self), "", dtype=object)
-        texts = {"outcome": np.array(self._outcomes, dtype=object), "error": nothing, "model": nothing}
-        columns = {**numbers, **{name: pd.Series(text, dtype=object) for name, text in texts.items()}}
-        return pd.DataFrame({name: columns[name] for name in REQUEST_COLUMNS})
+        outcomes = pd.Series(np.array(self._outcomes, dtype=object), dtype=object)
+        nothing = pd.Series(np.full(len(self), "", dtype=object), dtype=object)
+        columns = {**numbers, "outcome": outcomes}
+        return pd.DataFrame({name: columns.get(name, nothing) for name in REQUEST_COLUMNS})

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import orjson
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from holdfast.load.spread import Counted
     from holdfast.model.load import LoadProfile
 
 Outcome = Literal["ok", "rejected", "http_error", "connect", "timeout", "cut", "malformed", "dropped", "unfinished"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen: that would cost 4 µs a request, and all other stamps would wait for them.
+@dataclass(slots=True, kw_only=True)
 class RequestRecord:
     """One planned arrival and what became of it; times in seconds from the epoch, None where it did not get so far.
 
     `sent` is when the client turned to the network, before it had a connection: `sent - due` is the client's own
-    lateness. `first` and `last` are the reads that completed the first and the last token, `done` the end: `[DONE]`, or
-    whatever ended it without. `tokens` and `prompt_tokens` are the server's usage where it gave one, else the deltas
-    counted and the tokens asked for. `max_gap` is the longest wait between two tokens.
+    lateness. `written` is when the kernel had taken the last byte of the request, `headers` when the answer's had come.
+    `first` and `last` are the reads that completed the first and the last token, `done` is `[DONE]`, or whatever ended
+    the answer without it, `ended` when the exchange was over. `tokens` and `prompt_tokens` are the server's usage where
+    it gave one, else the events counted and the tokens asked for; `counted` says which (`load.spread`). `max_gap` is
+    the longest wait between two tokens. `content` is "right" or what is wrong with an answer that was known
+    beforehand, empty where none was. `at`, `kinds` and `counts` are the events (`store.pieces`).
     """
 
     id: int
@@ -39,6 +47,18 @@ class RequestRecord:
     tokens: int = 0
     max_gap: float | None = None
     model: str
+    written: float | None = None
+    headers: float | None = None
+    ended: float | None = None
+    finish: str = ""
+    cached_tokens: int | None = None
+    counted: Counted = "events"
+    tenant: str = ""
+    session: str = ""
+    content: str = ""
+    at: Sequence[int] = ()
+    kinds: str = ""
+    counts: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +80,27 @@ class RecordWriter:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
     def start(
-        self, *, planned: int, seed: int, epoch_monotonic: float, epoch_wall: float, profile: LoadProfile
+        self,
+        *,
+        planned: int,
+        seed: int,
+        epoch_monotonic: float,
+        epoch_wall: float,
+        profile: LoadProfile,
+        notes: Sequence[str] = (),
     ) -> None:
-        """The first line: what was planned, and where time zero stands on both clocks (seconds)."""
+        """The first line: what was planned, where time zero stands on both clocks (seconds), what to know."""
         line = {"planned": planned, "seed": seed, "epoch_monotonic": epoch_monotonic, "epoch_wall": epoch_wall}
-        self._write("start", {**line, "profile": asdict(profile)})
+        self._write("start", {**line, "profile": asdict(profile), "notes": list(notes)})
 
     def request(self, request: RequestRecord) -> None:
         """One line per request, when it has ended."""
-        self._write("request", asdict(request))
+        try:
+            line = orjson.dumps(request)
+        except TypeError:
+            # Half a surrogate pair, which a server's JSON may hold and no file of text can.
+            line = orjson.dumps(replace(request, error=_text(request.error), finish=_text(request.finish)))
+        self._put(b'{"kind":"request",' + line[1:])
 
     def beat(self, beat: Beat) -> None:
         """One line several times a second: silence between two beats is evidence too."""
@@ -83,6 +115,12 @@ class RecordWriter:
         os.close(self._file)
 
     def _write(self, kind: str, fields: dict[str, Any]) -> None:
-        line = json.dumps({"kind": kind, **fields}, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        if os.write(self._file, line) != len(line):
+        self._put(json.dumps({"kind": kind, **fields}, separators=(",", ":"), allow_nan=False).encode())
+
+    def _put(self, line: bytes) -> None:
+        if os.write(self._file, line + b"\n") != len(line) + 1:
             raise OSError("the record file took only part of a line: disk full?")
+
+
+def _text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

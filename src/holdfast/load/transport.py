@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
+import errno
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import gevent.socket as gsocket
-import httptools
+
+from holdfast.load.listen import READ_BYTES, Deadlines, Listener
+from holdfast.load.reply import EndedError, Failure, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-READ_BYTES: Final = 65536
-FIRST_FINAL_STATUS: Final = 200
-"""Below are the informational answers of RFC 9110, section 15.2, that come before the real one."""
-Failure = Literal["connect", "timeout", "cut", "malformed"]
+__all__ = ["Client", "Deadlines", "Exchange", "Trust"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
-    """Seconds a request may take: to connect, from sent to the first byte, between two reads, and in all."""
-
-    connect: float
-    first_byte: float
-    gap: float
-    total: float
+_OWN_FAULT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of connecting that say nothing about the server: this machine has no file, port or buffer left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """What came back: body bytes with the monotonic second of their read, and why it ended early if it did.
 
-    Failures: `connect`, refused or closed before any header; `timeout`, a deadline passed; `cut`, closed before the
-    body's end; `malformed`, not HTTP. None means that the whole body came.
+    `sent` is when the client turned to the network, `written` when the kernel had taken the last byte, `headers` when
+    the read returned that completed the answer's headers. Failures: `starved`, this machine had no port or file left,
+    and nothing was sent; `connect`, refused or closed before any header; `timeout`, a deadline passed; `cut`, closed
+    before the body's end; `malformed`, not HTTP, or without end. None means that the whole body came.
     """
 
     status: int | None
     content_type: str
     chunks: tuple[tuple[float, bytes], ...]
+    sent: float
     ended: float
+    written: float | None = None
+    headers: float | None = None
     failure: Failure | None = None
     error: str = ""
     reused: bool = False
@@ -51,108 +49,71 @@ class Exchange:
         return b"".join(data for _, data in self.chunks)
 
 
-class _EndedError(Exception):
-    """The exchange ended early; carried to the one place that builds the Exchange."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Whose certificates are believed: the system's, those of `ca_file`, or with `insecure` anybody's."""
 
-    def __init__(self, failure: Failure, error: str) -> None:
-        super().__init__(error)
-        self.failure, self.error = failure, error
-
-
-@dataclass(slots=True)
-class _Reply:
-    """Receives httptools' callbacks for one response."""
-
-    parser: httptools.HttpResponseParser = field(init=False)
-    now: float = 0.0
-    status: int | None = None
-    headers: dict[bytes, bytes] = field(default_factory=dict)
-    chunks: list[tuple[float, bytes]] = field(default_factory=list)
-    complete: bool = False
-    keep_alive: bool = False
-    extra: bool = False
-
-    def __post_init__(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-
-    def on_message_begin(self) -> None:
-        self.extra = self.complete
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers[name.lower()] = value
-
-    def on_headers_complete(self) -> None:
-        status = self.parser.get_status_code()
-        if status < FIRST_FINAL_STATUS:
-            self.headers.clear()
-        elif self.status is None:
-            self.status = status
-
-    def on_body(self, data: bytes) -> None:
-        if not self.complete:
-            self.chunks.append((self.now, data))
-
-    def on_message_complete(self) -> None:
-        self.complete = self.status is not None
-        # Asked here, because the parser forgets it once the message is over.
-        self.keep_alive = self.parser.should_keep_alive()
-
-    def closed(self) -> None:
-        """The peer closed: the proper end only of a body that nothing else delimits (RFC 9112, section 6.3)."""
-        delimited = b"content-length" in self.headers or b"transfer-encoding" in self.headers
-        if self.status is not None and not delimited:
-            self.complete = True
-        elif self.status is None:
-            raise _EndedError("connect", "closed before any header")
-        else:
-            raise _EndedError("cut", "closed before the end of the body")
-
-    def reusable(self) -> bool:
-        return self.complete and self.keep_alive and not self.extra
+    ca_file: str | None = None
+    insecure: bool = False
 
 
 class Client:
-    """POSTs to one server, keeping connections alive; many greenlets may use it at once.
+    """Sends requests to one server over HTTP/1.1; many greenlets may use it at once.
 
-    It never retries: a request that failed is a result. Idle connections that the server has closed meanwhile, or that
-    idled longer than `idle` seconds, are replaced before use, so that their end is not taken for a failure.
-    Raises ValueError for a URL that is not http(s), OSError when its name does not resolve.
+    It never retries: a request that failed is a result. With `reuse` connections are kept alive. Idle ones that the
+    server has closed meanwhile, or that idled longer than `idle` seconds, are replaced before use, so that their end is
+    not taken for a failure. Raises ValueError for a URL that is not http(s), OSError when its name does not resolve or
+    the file of certificates cannot be read.
     """
 
-    def __init__(self, url: str, *, deadlines: Deadlines, idle: float = 3.0) -> None:
+    def __init__(
+        self, url: str, *, deadlines: Deadlines, idle: float = 3.0, reuse: bool = True, trust: Trust | None = None
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"expected a URL such as http://127.0.0.1:8080, got {url!r}")
-        self._deadlines, self._idle = deadlines, idle
+        self._deadlines, self._idle, self._reuse = deadlines, idle, reuse
         self._host, self._prefix = parts.hostname, parts.path.rstrip("/")
         self._netloc = parts.netloc.rpartition("@")[2]
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        self._tls = _tls_context() if parts.scheme == "https" else None
+        self._tls = _tls_context(trust or Trust()) if parts.scheme == "https" else None
         # Resolved once: a look-up per connection would go through a thread pool and be timed as the server's.
         self._addresses = gsocket.getaddrinfo(self._host, port, type=gsocket.SOCK_STREAM)
         self._pool: list[tuple[float, Any]] = []
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Exchange:
         """Send one request and read its answer to the end, or to what ended it."""
-        reply, began = _Reply(), time.monotonic()
-        sock, ended, keep = self._idle_connection(), None, False
+        return self._exchange(self._head("POST", path, {"content-length": str(len(body)), **headers}) + body)
+
+    def get(self, path: str, headers: Mapping[str, str]) -> Exchange:
+        """The same for a request without a body."""
+        return self._exchange(self._head("GET", path, headers))
+
+    def _exchange(self, request: bytes) -> Exchange:
+        reply, began = Reply(), time.monotonic()
+        failure: Failure | None = None
+        sock, error, keep = self._idle_connection(), "", False
         reused = sock is not None
         try:
             sock = sock or self._connect(began)
-            self._send(sock, self._head(path, len(body), headers) + body, began)
+            self._send(sock, reply, request, began)
             self._receive(sock, reply, began)
-            keep = reply.reusable()
-        except _EndedError as end:
-            ended = end
+            keep = self._reuse and reply.reusable()
+        except EndedError as end:
+            failure, error = end.failure, end.error
         finally:
             self._put_back(sock, keep=keep)
+            reply.close()
         return Exchange(
             status=reply.status,
             content_type=reply.headers.get(b"content-type", b"").decode("latin-1"),
             chunks=tuple(reply.chunks),
-            ended=time.monotonic() if ended else reply.now,
-            failure=ended.failure if ended else None,
-            error=ended.error if ended else "",
+            sent=began,
+            written=reply.written,
+            headers=reply.headed,
+            ended=time.monotonic() if failure else reply.now,
+            failure=failure,
+            error=error,
             reused=reused,
         )
 
@@ -161,8 +122,9 @@ class Client:
         while self._pool:
             self._pool.pop()[1].close()
 
-    def _head(self, path: str, length: int, headers: Mapping[str, str]) -> bytes:
-        lines = [f"POST {self._prefix}{path} HTTP/1.1", f"host: {self._netloc}", f"content-length: {length}"]
+    def _head(self, method: str, path: str, headers: Mapping[str, str]) -> bytes:
+        lines = [f"{method} {self._prefix}{path} HTTP/1.1", f"host: {self._netloc}"]
+        lines += [] if self._reuse else ["connection: close"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
@@ -178,7 +140,11 @@ class Client:
         left = min(self._deadlines.connect, self._deadlines.total)
         error: OSError = ConnectionError("no address")
         for family, kind, protocol, _, address in self._addresses:
-            sock = gsocket.socket(family, kind, protocol)
+            try:
+                sock = gsocket.socket(family, kind, protocol)
+            except OSError as failed:
+                error = failed
+                break
             try:
                 sock.settimeout(max(0.001, began + left - time.monotonic()))
                 sock.connect(address)
@@ -190,45 +156,41 @@ class Client:
             except BaseException:
                 sock.close()
                 raise
-        if isinstance(error, TimeoutError):
-            raise _EndedError("timeout", f"no connection within {left:g}s") from error
-        raise _EndedError("connect", f"connecting: {error}") from error
+        raise _unconnected(error, left) from error
 
-    def _send(self, sock: Any, data: bytes, began: float) -> None:
+    def _send(self, sock: Any, reply: Reply, data: bytes, began: float) -> None:
         sock.settimeout(self._left(began))
         try:
             sock.sendall(data)
+            reply.written = time.monotonic()
         except TimeoutError as late:
-            raise _EndedError("timeout", f"not sent within {self._deadlines.total:g}s") from late
+            raise EndedError("timeout", f"not sent within {self._deadlines.total:g}s") from late
         except OSError:
             # A server may answer 429 and close without reading the body: its answer is still to be read.
             return
 
-    def _receive(self, sock: Any, reply: _Reply, began: float) -> None:
+    def _receive(self, sock: Any, reply: Reply, began: float) -> None:
+        if self._tls is None:
+            Listener(sock, reply, self._deadlines, began).wait()
+            return
         while not reply.complete:
-            waiting = ("byte after the last", self._deadlines.gap)
-            if not reply.now:
-                waiting = ("first byte", self._deadlines.first_byte)
-            data = self._read(sock, reply, waiting, self._left(began))
-            reply.now = time.monotonic()
-            if not data:
-                reply.closed()
-                return
-            try:
-                reply.parser.feed_data(data)
-            except httptools.HttpParserError as error:
-                raise _EndedError("malformed", f"not HTTP: {error}") from error
+            data = self._read(sock, reply, began)
+            reply.take(time.monotonic(), data)
 
-    def _read(self, sock: Any, reply: _Reply, waiting: tuple[str, float], left: float) -> bytes:
-        what, limit = waiting
-        sock.settimeout(min(limit, left))
+    def _read(self, sock: Any, reply: Reply, began: float) -> bytes:
+        what, limit, left = "byte after the last", self._deadlines.gap, self._left(began)
+        wait = limit
+        if not reply.now:
+            what, limit = "first byte", self._deadlines.first_byte
+            wait = max(0.001, began + limit - time.monotonic())
+        sock.settimeout(min(wait, left))
         try:
             data: bytes = sock.recv(READ_BYTES)
         except TimeoutError as late:
-            text = f"no {what} within {limit:g}s" if limit < left else f"not done within {self._deadlines.total:g}s"
-            raise _EndedError("timeout", text) from late
+            text = f"no {what} within {limit:g}s" if wait < left else f"not done within {self._deadlines.total:g}s"
+            raise EndedError("timeout", text) from late
         except OSError as error:
-            raise _EndedError("connect" if reply.status is None else "cut", f"reading: {error}") from error
+            raise EndedError("connect" if reply.status is None else "cut", f"reading: {error}") from error
         return data
 
     def _left(self, began: float) -> float:
@@ -253,7 +215,17 @@ def _silent(sock: Any) -> bool:
     return False
 
 
-def _tls_context() -> Any:
-    from gevent.ssl import create_default_context  # noqa: PLC0415  (slow to import, and seldom needed)
+def _unconnected(error: OSError, left: float) -> EndedError:
+    if isinstance(error, TimeoutError):
+        return EndedError("timeout", f"no connection within {left:g}s")
+    return EndedError("starved" if error.errno in _OWN_FAULT else "connect", f"connecting: {error}")
 
-    return create_default_context()
+
+def _tls_context(trust: Trust) -> Any:
+    from gevent.ssl import CERT_NONE, create_default_context  # noqa: PLC0415  (slow to import, and seldom needed)
+
+    context = create_default_context(cafile=trust.ca_file)
+    if trust.insecure:
+        context.check_hostname = False
+        context.verify_mode = CERT_NONE
+    return context

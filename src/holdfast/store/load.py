@@ -3,74 +3,155 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.model.timeline import LoadRecord
+from holdfast.store.columns import BEAT_COLUMNS, REQUEST_COLUMNS, cell, is_text
+from holdfast.store.folder import write_whole
+from holdfast.store.pieces import loads
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
+
+__all__ = [
+    "BEATS",
+    "BEAT_COLUMNS",
+    "LINES",
+    "PIECES",
+    "REQUESTS",
+    "REQUEST_COLUMNS",
+    "SUMMARY",
+    "parse_lines",
+    "read_load",
+    "table",
+    "to_parquet",
+]
 
 LINES: Final = "load.ndjson"
 SUMMARY: Final = "load.json"
 REQUESTS: Final = "requests.parquet"
 BEATS: Final = "beats.parquet"
-
-_TEXT: Final = ("outcome", "error", "model")
-REQUEST_COLUMNS: Final = (
-    "id", "due", "sent", "first", "last", "done", "status", "outcome", "error", "prompt_tokens", "asked_tokens",
-    "tokens", "max_gap", "model",
-)  # fmt: skip
-BEAT_COLUMNS: Final = ("t", "lag", "cpu", "in_flight", "offered", "sent")
+PIECES: Final = "pieces.parquet"
 
 
 def parse_lines(text: str) -> tuple[LoadRecord, bool]:
     """The record in the text, and whether its last line was cut short (the writer was killed)."""
-    lines, torn = [], False
-    for line in text.splitlines():
+    requests: list[Mapping[str, Any]] = []
+    seen = _Seen(requests.append)
+    for line in text.encode("utf-8", "replace").split(b"\n"):
+        seen.take(line)
+    return seen.record(table(requests, REQUEST_COLUMNS)), seen.torn
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Takes the lines of a record in the order in which they were written, and hands on those of requests."""
+
+    request: Callable[[Mapping[str, Any]], None]
+    start: Mapping[str, Any] = field(default_factory=dict)
+    end: Mapping[str, Any] | None = None
+    beats: list[Mapping[str, Any]] = field(default_factory=list)
+    workers: list[Mapping[str, Any]] = field(default_factory=list)
+    torn: bool = False
+
+    def take(self, text: bytes) -> None:
+        if not text.strip():
+            return
         try:
-            found = json.loads(line)
-            lines.append({**found, "kind": found["kind"]})
+            line = loads(text)
+            kind = line["kind"]
         except (ValueError, TypeError, KeyError):
-            torn = True
-    start: dict[str, Any] = next((line for line in lines if line["kind"] == "start"), {})
-    end = next((line for line in lines if line["kind"] == "end"), None)
-    record = LoadRecord(
-        planned=int(start.get("planned", 0)),
-        requests=table([line for line in lines if line["kind"] == "request"], REQUEST_COLUMNS),
-        beats=table([line for line in lines if line["kind"] == "beat"], BEAT_COLUMNS),
-        ended=end is not None,
-        dropped=int(end["dropped"]) if end else 0,
-    )
-    return record, torn
+            self.torn = True
+            return
+        if kind == "request":
+            self.request(line)
+        elif kind == "beat":
+            self.beats.append(line)
+        elif kind == "worker":
+            self.workers.append({key: value for key, value in line.items() if key != "kind"})
+        elif kind == "start":
+            self.start = self.start or line
+        elif kind == "end":
+            self.end = self.end or line
+
+    @property
+    def loop(self) -> str:
+        """`closed` where requests waited for answers, else `open`."""
+        profile = self.start.get("profile")
+        return "closed" if isinstance(profile, dict) and profile.get("arrivals") == "closed" else "open"
+
+    def record(self, requests: pd.DataFrame) -> LoadRecord:
+        return LoadRecord(
+            planned=int(self.start.get("planned", 0)),
+            requests=requests,
+            beats=table(self.beats, BEAT_COLUMNS),
+            ended=self.end is not None,
+            dropped=int(self.end["dropped"]) if self.end else 0,
+        )
 
 
-def table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+def table(rows: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
     """Rows as a table of exactly these columns: text as text, everything else as float with NaN for what is missing."""
     import pandas as pd  # noqa: PLC0415 - 0.4 s of import that `--help` need not pay
 
-    frame = pd.DataFrame.from_records(rows, columns=list(columns)) if rows else pd.DataFrame(columns=list(columns))
-    for name in set(_TEXT) & set(columns):
-        # A server's JSON may hold half a surrogate pair, which no file of text can.
-        frame[name] = [str(text).encode("utf-8", "replace").decode() for text in frame[name]]
-    kinds = {name: object if name in _TEXT else float for name in columns}
-    frame = frame.astype(kinds)
-    return frame.sort_values(columns[0], ignore_index=True)
+    taken = {name: [cell(row, name) for row in rows] for name in columns}
+    kept = {name: pd.Series(cells, dtype=object if is_text(name) else float) for name, cells in taken.items()}
+    return pd.DataFrame(kept).sort_values(columns[0], ignore_index=True)
 
 
 def to_parquet(folder: Path) -> bool:
-    """Turn load.ndjson into Parquet and a summary; whether there was anything, whole and in order."""
+    """Turn load.ndjson into Parquet and a summary; whether there was anything, whole and in order.
+
+    Memory grows with the requests that are under way at one time, not with those of the run. Raises OSError when the
+    disk is full; the lines are still there then.
+    """
     path = folder / LINES
     if not path.exists():
         return False
-    record, torn = parse_lines(path.read_text(encoding="utf-8", errors="replace"))
-    record.requests.to_parquet(folder / REQUESTS, index=False, compression="zstd")
-    record.beats.to_parquet(folder / BEATS, index=False, compression="zstd")
-    summary = {"planned": record.planned, "ended": record.ended, "dropped": record.dropped, "torn": torn}
-    (folder / SUMMARY).write_text(json.dumps(summary) + "\n", encoding="utf-8")
+    with _drafts(folder) as drafts:
+        seen = _copied(path, drafts)
+        record = seen.record(table([], REQUEST_COLUMNS))
+        record.beats.to_parquet(drafts[BEATS], index=False, compression="zstd")
+    summary = {
+        "planned": record.planned,
+        "ended": record.ended,
+        "dropped": record.dropped,
+        "torn": seen.torn,
+        "loop": seen.loop,
+        **({"workers": seen.workers} if seen.workers else {}),
+    }
+    write_whole(folder / SUMMARY, json.dumps(summary) + "\n")
     path.unlink()
-    return record.ended and not torn
+    return record.ended and not seen.torn
+
+
+def _copied(lines: Path, drafts: Mapping[str, Path]) -> _Seen:
+    from holdfast.store.tables import Tables  # noqa: PLC0415 - pyarrow is slow to import
+
+    with Tables(drafts[REQUESTS], drafts[PIECES]) as tables, lines.open("rb") as file:
+        seen = _Seen(tables.take)
+        for line in file:
+            seen.take(line)
+        tables.finish()
+    return seen
+
+
+@contextmanager
+def _drafts(folder: Path) -> Iterator[Mapping[str, Path]]:
+    """Where to write tables; they take their names when all of them are whole, else none is left behind."""
+    drafts = {name: folder / f".{name}.draft" for name in (PIECES, REQUESTS, BEATS)}
+    try:
+        yield drafts
+        for name, draft in drafts.items():
+            draft.replace(folder / name)
+    finally:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
 
 
 def read_load(folder: Path) -> tuple[LoadRecord, list[str]]:
@@ -89,7 +170,7 @@ def _read_load(folder: Path) -> tuple[LoadRecord, list[str]]:
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         record = LoadRecord(
             planned=int(summary["planned"]),
-            requests=pd.read_parquet(folder / REQUESTS),
+            requests=_requests(folder / REQUESTS),
             beats=pd.read_parquet(folder / BEATS),
             ended=summary["ended"] is True,
             dropped=int(summary["dropped"]),
@@ -100,3 +181,15 @@ def _read_load(folder: Path) -> tuple[LoadRecord, list[str]]:
         return record, [f"{LINES}: never turned into {REQUESTS}"] + ([f"{LINES}: last line cut short"] if torn else [])
     record, _ = parse_lines("")
     return record, [f"{REQUESTS}: missing"]
+
+
+def _requests(path: Path) -> pd.DataFrame:
+    """The judged columns; one that an older record lacks is as if nobody had known it."""
+    import pandas as pd  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    there = [name for name in REQUEST_COLUMNS if name in pq.read_schema(path).names]
+    frame = pd.read_parquet(path, columns=there)
+    for name in (name for name in REQUEST_COLUMNS if name not in there):
+        frame[name] = "" if is_text(name) else float("nan")
+    return frame[list(REQUEST_COLUMNS)]

@@ -1,0 +1,1 @@
+"""Use cases of load without a scenario: prove the client, find a capacity, compare two records, exchange them."""
