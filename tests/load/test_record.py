@@ -54,6 +54,7 @@ def test_the_lines_of_a_record(tmp_path):
         "at": [],
         "kinds": "",
         "counts": None,
+        "content": "",
     }
     assert beat == {"kind": "beat", "t": 0.25, "lag": 0.001, "cpu": 0.1, "in_flight": 0, "offered": 1, "sent": 0}
     assert end == {"kind": "end", "t": 1.0, "planned": 1, "sent": 0, "dropped": 1}

@@ -9,11 +9,21 @@ from typing import NoReturn
 
 import click
 
-from holdfast.cli import budget, chaos, embedded, objectives, runs
+from holdfast.cli.groups import Verbs
 from holdfast.cli.options import say
 from holdfast.errors import ExitCode, HoldfastError, SpecError
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_FILES = {
+    "embedded": ("doctor", "up", "status", "logs", "down"),
+    "runs": ("check", "schema", "plan", "run", "judge", "explain", "report", "gate"),
+    "objectives": ("slo",),
+    "budget": ("budget",),
+    "load": ("load",),
+    "chaos": ("chaos",),
+    "capacity": ("capacity",),
+}
+_WHERE = {verb: f"{__name__}.{file}:{verb}" for file, verbs in _FILES.items() for verb in verbs}
 
 
 def main() -> NoReturn:
@@ -44,7 +54,7 @@ def _terminated(_: int, __: object) -> NoReturn:
     raise SystemExit(int(ExitCode.TERMINATED))
 
 
-@click.group(context_settings=_SETTINGS, no_args_is_help=True)
+@click.group(cls=Verbs, where=_WHERE, context_settings=_SETTINGS, no_args_is_help=True)
 @click.version_option(package_name="holdfast")
 def cli() -> None:
     """Prove under real load and real faults that an AI platform keeps its SLOs.
@@ -54,11 +64,3 @@ def cli() -> None:
     holdfast run scenarios/quickstart.yaml       load it, break it, judge it
     holdfast gate quickstart --up                all of that in one command
     """  # noqa: D301 - \b is click's mark for a paragraph that is not rewrapped
-
-
-for command in (
-    *(embedded.doctor, embedded.up, embedded.status, embedded.logs, embedded.down),
-    *(runs.check, runs.schema, runs.plan, runs.run, runs.judge, runs.explain, runs.report, runs.gate),
-    *(objectives.slo, budget.budget, chaos.chaos),
-):
-    cli.add_command(command)
