@@ -18,8 +18,8 @@ import numpy as np
 from holdfast.errors import Location
 from holdfast.model.slo import DAY, AlertPolicy, Events, Slo
 from holdfast.objectives.backtest import backtested
-from holdfast.slo.evaluate.openmetrics import read_openmetrics
 from holdfast.slo.evaluate.vectors import Track
+from holdfast.sources.history import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,11 +91,10 @@ def main() -> None:
             path = Path(folder) / "metrics.txt"
             write(tracks, path)
             size = path.stat().st_size / 2**20
-            began = time.perf_counter()
-            with path.open(encoding="utf-8") as lines:
-                tracks = list(read_openmetrics(lines, path.name))
-            read = time.perf_counter() - began
-        print(f"read {size:.0f} MiB in {read:.2f} s")
+            began, worked = time.perf_counter(), time.process_time()
+            tracks = list(read_file(path))
+            read, cpu = time.perf_counter() - began, time.process_time() - worked
+        print(f"read {size:.0f} MiB in {read:.2f} s ({cpu:.2f} s CPU)")
     samples = sum(len(one.times) for one in tracks)
     at = START + np.arange(round(chosen.days * DAY / STEP)) * STEP
     began, worked = time.perf_counter(), time.process_time()

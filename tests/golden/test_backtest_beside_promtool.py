@@ -78,18 +78,18 @@ def tracks_of(series):
     return found
 
 
-def differences(slo, series, folder, every=7):
+def differences(slo, series, folder, every=7, prometheus=2):
     """(metric, minute, promtool's, ours) wherever they are not the same; asked at some minutes, to the last."""
     minutes = max(len(values) for values in series.values()) + 30
     at = np.arange(minutes, dtype=float) * MINUTE
-    rules = play(groups_of(slo, TODAY), tracks_of(series), at)
+    rules = play(groups_of(slo, TODAY), tracks_of(series), at, prometheus=prometheus)
     assert [one.trouble for one in rules] == [""] * len(rules)
     names = list(dict.fromkeys(one.rule["record"] for one in rules if "record" in one.rule))
     alerts = 'ALERTS{alertstate="firing"}'
     asked = [*range(0, minutes, every), minutes - 1]
     questions = tuple((name, MINUTE * minute) for name in [*names, alerts] for minute in asked)
     given = Play(series={name: " ".join(values) for name, values in series.items()}, questions=questions)
-    theirs = promtool_says([given], folder, rules=rule_file([slo], TODAY))
+    theirs = promtool_says([given], folder, rules=rule_file([slo], TODAY), prometheus=prometheus)
     found = []
     for (name, second), wanted in zip(questions, theirs, strict=True):
         ours = firing(rules, second) if name == alerts else recorded(rules, name, second)
@@ -137,6 +137,12 @@ def test_every_record_and_alert_is_the_one_that_promtool_finds(story, tmp_path):
     assert differences(an_alerting_slo(), STORIES[story], tmp_path) == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("story", STORIES)
+def test_so_it_is_with_the_semantics_of_prometheus_3(story, tmp_path):
+    assert differences(an_alerting_slo(), STORIES[story], tmp_path, every=19, prometheus=3) == []
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -149,7 +155,8 @@ def test_every_record_and_alert_is_the_one_that_promtool_finds(story, tmp_path):
     ids=["a short window", "slices", "a calendar", "an exclusion", "labels"],
 )
 @pytest.mark.parametrize("story", ["busy, with a burst of errors", "dead for hours, then back"])
+@pytest.mark.parametrize("prometheus", [2, 3])
 @pytest.mark.slow
-def test_so_it_is_for_every_kind_of_objective(changes, story, tmp_path):
+def test_so_it_is_for_every_kind_of_objective(changes, story, prometheus, tmp_path):
     slo = replace(an_alerting_slo(), **changes)
-    assert differences(slo, STORIES[story], tmp_path, every=19) == []
+    assert differences(slo, STORIES[story], tmp_path, every=19, prometheus=prometheus) == []

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
-from holdfast.errors import InfrastructureError
 from holdfast.model.slo import (
     DAY,
     AlertPolicy,
@@ -21,9 +20,9 @@ from holdfast.model.slo import (
     Threshold,
     Timeslices,
 )
-from holdfast.platforms.tools import cache_folder, locate
 from holdfast.slo.rules import groups_of, rule_file
 from holdfast.testing import a_ttft_slo, an_slo
+from promtool_says import tool
 
 DAWN = datetime(1970, 1, 1, tzinfo=UTC)
 NOW, MONTH = "slo:sli_error:ratio_rate5m", "slo:sli_error:ratio_rate30d"
@@ -31,13 +30,10 @@ TOTAL, BAD = "slo:sli_total:increase5m", "slo:sli_bad:increase5m"
 ALERTED = {"alert": "Gateway", "page": AlertPolicy(), "ticket": AlertPolicy()}
 
 
-@pytest.fixture
-def says(tmp_path):
+@pytest.fixture(params=[2, pytest.param(3, marks=pytest.mark.slow)], ids=["promtool", "promtool 3"])
+def says(request, tmp_path):
     """Whether each PromQL gives 1 at its minute, over series of one sample a minute; promtool's own words if not."""
-    try:
-        tool = locate(["promtool"], path=os.environ["PATH"], cache=cache_folder(os.environ))["promtool"]
-    except InfrastructureError as error:
-        pytest.skip(str(error))
+    program, environment = tool(request.param)
 
     def ask(slo, asked, series):
         (tmp_path / "rules.yaml").write_text(rule_file([slo], DAWN), encoding="utf-8")
@@ -51,11 +47,11 @@ def says(tmp_path):
         document = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]}
         (tmp_path / "test.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
         done = subprocess.run(
-            [tool.path, "test", "rules", tmp_path / "test.yaml"],
+            [program, "test", "rules", tmp_path / "test.yaml"],
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, **tool.environment},
+            env={**os.environ, **environment},
         )
         return done.stdout + done.stderr if done.returncode else "SUCCESS"
 
@@ -123,6 +119,17 @@ def test_where_bad_is_all_less_good_and_no_good_one_was_ever_seen_all_are_bad(sa
     # The control: nine of ten were fast.
     series = {"c200": "0+60x60", 'fast_bucket{le="0.5"}': "0+54x60"}
     assert says(an_slo(indicator=slow), [(near(NOW, 0.1), 30)], series) == "SUCCESS"
+
+
+def test_where_no_good_one_was_ever_seen_a_ratio_slice_is_all_bad_and_an_idle_one_good(says):
+    slow = an_slo().indicator.__class__(
+        error_query='sum(rate(gateway_requests_total[{{.window}}])) - sum(rate(fast_bucket{le="0.5"}[{{.window}}]))',
+        total_query="sum(rate(gateway_requests_total[{{.window}}]))",
+    )
+    slo = an_slo(indicator=slow, budgeting=RatioTimeslices(length=300))
+    assert says(slo, [(near(NOW, 1), 30)], {"c200": "0+60x60"}) == "SUCCESS"
+    # The control: nothing happens, fast or slow.
+    assert says(slo, [(near(NOW, 0), 30)], {"c200": "0x60", 'fast_bucket{le="0.5"}': "0x60"}) == "SUCCESS"
 
 
 def test_a_dead_service_burns_as_its_mean_traffic_would_until_it_is_back(says):
@@ -205,7 +212,8 @@ def test_a_threshold_is_good_on_its_side(says, op, value, bad):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"budgeting": Timeslices(length=60, target=0.9)},
+        # The shortest slice that has two samples in it, with one a minute.
+        {"budgeting": Timeslices(length=120, target=0.9)},
         {"indicator": Threshold(query="max(queue_depth)", op="lt", value=5)},
         {},
     ],

@@ -142,12 +142,13 @@ def tracks_of(series: dict[str, list[str]]) -> list[Track]:
     return found
 
 
-def ours(query: str, tracks: list[Track], at: np.ndarray) -> list[object]:
+def ours(query: str, tracks: list[Track], at: np.ndarray, prometheus: int) -> list[object]:
     """All times at once; where one of them is refused, one by one."""
     try:
-        vectors = evaluate(query, tracks, at)
+        vectors = evaluate(query, tracks, at, prometheus=prometheus)
     except EvaluationError:
-        return [REFUSED] if len(at) == 1 else [ours(query, tracks, at[[index]])[0] for index in range(len(at))]
+        alone = [at[[index]] for index in range(len(at))]
+        return [REFUSED] if len(at) == 1 else [ours(query, tracks, one, prometheus)[0] for one in alone]
     return [
         {frozenset(one.labels.items()): float(one.values[index]) for one in vectors if one.present[index]}
         for index in range(len(at))
@@ -163,7 +164,7 @@ def same(one: object, two: object) -> bool:
     )
 
 
-def compare(seeds: range, folder, queries: int = 12) -> None:
+def compare(seeds: range, folder, prometheus: int = 2, queries: int = 12) -> None:
     plays, wanted = [], []
     for seed in seeds:
         some = Some(seed)
@@ -179,9 +180,9 @@ def compare(seeds: range, folder, queries: int = 12) -> None:
             )
         )
         tracks = tracks_of(series)
-        wanted += [answer for query in asked for answer in ours(query, tracks, np.array(at, dtype=float))]
+        wanted += [answer for query in asked for answer in ours(query, tracks, np.array(at, dtype=float), prometheus)]
     questions = [(seed, *question) for seed, play in zip(seeds, plays, strict=True) for question in play.questions]
-    answers = promtool_says(plays, folder)
+    answers = promtool_says(plays, folder, prometheus=prometheus)
     wrong = [
         (*question, f"promtool: {theirs}", f"ours: {mine}")
         for question, mine, theirs in zip(questions, wanted, answers, strict=True)
@@ -197,5 +198,6 @@ def test_a_random_query_has_the_same_answer_as_in_prometheus(tmp_path):
 
 
 @pytest.mark.slow
-def test_many_random_queries_have_the_same_answers_as_in_prometheus(tmp_path):
-    compare(range(100, 400), tmp_path)
+@pytest.mark.parametrize("prometheus", [2, 3])
+def test_many_random_queries_have_the_same_answers_as_in_prometheus(tmp_path, prometheus):
+    compare(range(100, 400), tmp_path, prometheus)

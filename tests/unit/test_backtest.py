@@ -264,7 +264,7 @@ def test_an_empty_time_span_and_two_sources_are_refused(slo_file, tmp_path):
 
 
 @contextmanager
-def a_server(tracks, *, dies_after=10**6):
+def a_server(tracks, *, dies_after=10**6, more=()):
     """Answers raw range queries as Prometheus does; after some answers it hangs up in the middle of one."""
     asked = []
 
@@ -288,7 +288,7 @@ def a_server(tracks, *, dies_after=10**6):
             ]
             bad = "5.." in body["query"][0]
             kept = [one for one in result if one["values"] and (one["metric"]["code"] == "500" or not bad)]
-            self.answer({"resultType": "matrix", "result": kept})
+            self.answer({"resultType": "matrix", "result": [*kept, *more]})
 
         def answer(self, data):
             asked.append(self.path)
@@ -332,3 +332,25 @@ def test_a_server_that_dies_meanwhile_is_unknown(slo_file, answers):
     with a_server(counters(14 * HOUR), dies_after=answers) as url, pytest.raises(UnansweredError) as error:
         backtest_files([slo_file], History(prometheus=url), span)
     assert error.value.exit_code == ExitCode.UNKNOWN
+
+
+def test_native_histograms_are_refused_by_name(slo_file):
+    native = {
+        "metric": {"__name__": "ttft_seconds"},
+        "histograms": [[START, {"count": "1", "sum": "1", "buckets": []}]],
+    }
+    span = Span(start=START, end=START + HOUR)
+    with a_server(counters(HOUR), more=[native]) as url, pytest.raises(UsageError, match="native histograms"):
+        backtest_files([slo_file], History(prometheus=url), span)
+
+
+def test_a_file_is_evaluated_as_by_the_prometheus_that_is_asked_for(slo_file, tmp_path):
+    # Samples a minute apart: since 3 a window of five minutes has five of them, and a burst of 60 is in four records
+    # instead of five. Each would be five fourths, but nobody extrapolates to before a counter was 0: 4 x 60 / 5.
+    path = metrics_file(tmp_path, counters(3 * HOUR, bad=[(60, 61)]))
+    span = Span(start=START, end=START + 3 * HOUR)
+    two, three = (
+        backtest_files([slo_file], History(metrics=path, like=like), span).trials[0].result for like in (None, 3)
+    )
+    assert [int(np.count_nonzero(one.bad > 0)) for one in (two, three)] == [5, 4]
+    assert [one.bad_events for one in (two, three)] == pytest.approx([60, 48])

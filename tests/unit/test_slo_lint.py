@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.slo import AlertPolicy, Calendar, ErrorRatio, Events, Exclusion, Rolling
+from holdfast.slo.compat.plugins import STEPS
 from holdfast.slo.files.read import read_slos
 from holdfast.slo.lint.findings import lint, names_read
 from holdfast.slo.lint.metricsfile import Catalog, from_server, read_metrics
+from holdfast.slo.lint.plugins import KNOWN
 from holdfast.slo.lint.remark import CODES
 from holdfast.slo.lint.rules import read_rules
 from holdfast.testing import a_ttft_slo, an_slo
@@ -339,6 +341,106 @@ def test_rules_that_soon_know_no_more_of_the_calendar_are_told():
 
 def test_every_name_a_query_reads_is_asked_for_once():
     assert names_read([asks(), asks()]) == ("gateway_requests_total",)
+
+
+EACH = "histogram_count(rate(gateway_ttft_seconds[{{.window}}]))"
+SLOW = "sum((1 - histogram_fraction(0, 0.5, rate(gateway_ttft_seconds[{{.window}}]))) * " + EACH + ")"
+SLOW_OF_ALL = (
+    "(1 - histogram_fraction(0, 0.5, sum(rate(gateway_ttft_seconds[{{.window}}]))))"
+    " * histogram_count(sum(rate(gateway_ttft_seconds[{{.window}}])))"
+)
+
+
+def native():
+    """A server that keeps the histogram as a native one."""
+    types = {"gateway_ttft_seconds": [{"type": "histogram"}]}
+    return from_server("", ["gateway_ttft_seconds"], [{"__name__": "gateway_ttft_seconds", "job": "a"}], types)
+
+
+@pytest.mark.parametrize(
+    ("errors", "bound", "found"),
+    [
+        (SLOW_OF_ALL, 0.5, []),
+        (SLOW_OF_ALL, None, []),
+        (SLOW_OF_ALL, 0.3, ["error bound"]),
+        # The share of a replica that is idle is 0 / 0.
+        (SLOW, 0.5, ["warning sum-of-fractions"]),
+        (f"sum({EACH}) - {SLOW_OF_ALL}", 0.5, []),
+    ],
+)
+def test_native_histograms_are_added_up_before_their_share_is_taken(errors, bound, found):
+    assert codes(asks(errors, f"sum({EACH})", bound=bound), catalog=native()) == found
+
+
+def test_a_native_histogram_that_is_seen_with_classic_buckets_is_told():
+    slo = asks(SLOW_OF_ALL, f"sum({EACH})")
+    # A page of metrics cannot show another.
+    assert set(codes(slo)) == {"info native-histogram"}
+    assert set(codes(slo, catalog=scraped(job="gateway"))) == {"error native-histogram"}
+
+
+PLUGGED = """\
+version: prometheus/v1
+service: gateway
+slo_plugins:
+  overridePrevious: true
+  chain:
+    - {id: sloth.dev/core/validate/v1}
+    - {id: sloth.dev/contrib/rule_intervals/v1, config: {interval: {default: 1m}}}
+slos:
+  - name: availability
+    objective: 99
+    plugins:
+      chain:
+        - {id: ours/v1, priority: -1}
+        - {id: sloth.dev/contrib/remove_labels/v1}
+    sli:
+      events:
+        error_query: sum(rate(gateway_requests_total{outcome="failed"}[{{.window}}]))
+        total_query: sum(rate(gateway_requests_total[{{.window}}]))
+    alerting: {page_alert: {disable: true}, ticket_alert: {disable: true}}
+"""
+RESOURCE = """\
+apiVersion: sloth.slok.dev/v1
+kind: PrometheusServiceLevel
+metadata: {name: gateway}
+spec:
+  service: gateway
+  sloPlugins: {chain: [{id: sloth.dev/contrib/info_labels/v1, config: {labels: {team: us}}}]}
+  slos:
+    - name: availability
+      objective: 99
+      plugins: {chain: [{id: sloth.dev/contrib/error_budget_exhausted_alert/v1}]}
+      sli: {raw: {errorRatioQuery: "avg_over_time(gateway_queue[{{.window}}])"}}
+      alerting: {pageAlert: {disable: true}, ticketAlert: {disable: true}}
+"""
+
+
+def plugged(text):
+    """(severity, line, what the caret stands under) of each finding about plugins."""
+    slos, problems = read_slos(text, "f")
+    assert problems == []
+    found = [one for one in lint(slos, {"f": text}, seen(), now=NOW) if one.problem.code == "lint/plugin"]
+    shown = [(one.problem.source, one.problem.where.column - 1, one.problem.width) for one in found]
+    marked = [source[column : column + width] for source, column, width in shown]
+    return [(one.severity, one.problem.where.line, text) for one, text in zip(found, marked, strict=True)]
+
+
+def test_plugins_that_native_rules_pass_over_are_told_where_they_stand():
+    assert plugged(PLUGGED) == [
+        ("warning", 4, "overridePrevious"),
+        ("warning", 7, "sloth.dev/contrib/rule_intervals/v1"),
+        ("warning", 13, "ours/v1"),
+        ("info", 14, "sloth.dev/contrib/remove_labels/v1"),
+    ]
+    assert plugged(RESOURCE) == [
+        ("warning", 6, "sloth.dev/contrib/info_labels/v1"),
+        ("warning", 10, "sloth.dev/contrib/error_budget_exhausted_alert/v1"),
+    ]
+
+
+def test_every_plugin_that_ships_with_sloth_is_known_to_be_missed_or_not():
+    assert KNOWN.keys() == STEPS.keys()
 
 
 def test_every_code_is_documented():

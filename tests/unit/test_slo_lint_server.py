@@ -130,7 +130,40 @@ def answering(answers):
         def log_message(self, *_):
             pass
 
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with listening(Handler) as url:
+        yield url
+
+
+@contextmanager
+def guarded(heard, elsewhere=""):
+    """A server that notes who asks, and lets nobody in but one; it may send everybody elsewhere."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            who = self.headers.get("Authorization", "nobody")
+            heard.append(who)
+            body = json.dumps(data({"result": [{"value": [0, "1"]}]})).encode()
+            self.send_response(302 if elsewhere else 200 if who == "Bearer let-me-in" else 401)
+            self.send_header("Location", elsewhere + self.path)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    with listening(Handler) as url:
+        yield url
+
+
+@contextmanager
+def listening(handler):
+    """The URL of a server that answers in a thread of its own."""
+    listener = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=listener.serve_forever, daemon=True)
     thread.start()
     try:
@@ -184,6 +217,51 @@ def test_an_address_that_is_none_is_a_mistake_of_the_command():
         Asking("file:///etc/passwd").get("rules")
 
 
+def test_a_server_that_wants_to_know_who_asks_is_told():
+    heard = []
+    with guarded(heard) as url:
+        assert Asking(url, " let-me-in\n").get("rules") is not None
+        for named in (url, url.replace("//", "//us:p%40ss@")):
+            with pytest.raises(UnansweredError) as told:
+                Asking(named).get("rules")
+            assert "HOLDFAST_PROMETHEUS_TOKEN" in told.value.hint
+            assert "ss@" not in str(told.value)
+    # base64 of us:p@ss
+    assert heard == ["Bearer let-me-in", "nobody", "Basic dXM6cEBzcw=="]
+
+
+def test_what_is_in_the_address_is_stronger_and_none_of_it_is_shown():
+    asking = Asking("https://us:secret@prometheus.example:9090/base", "let-me-in")
+    assert asking.address == "https://prometheus.example:9090/base"
+    assert "secret" not in repr(asking)
+    assert "let-me-in" not in repr(asking)
+    for wrong in ("ftp://us:secret@a", "https://us:secret@:9090", "https://us:secret@[a"):
+        with pytest.raises(UsageError) as told:
+            Asking(wrong).get("rules")
+        assert "secret" not in str(told.value)
+
+
+def test_who_is_sent_elsewhere_says_nothing_there():
+    heard, there = [], []
+    with guarded(there) as other, guarded(heard, elsewhere=other) as url, pytest.raises(UnansweredError):
+        Asking(url, "let-me-in").get("rules")
+    assert (heard, there) == (["Bearer let-me-in"], ["nobody"])
+
+
+def test_a_token_that_is_none_is_a_mistake_and_not_shown():
+    with pytest.raises(UsageError) as told:
+        Asking("http://127.0.0.1:1", "let\nme in").get("rules")
+    assert "let" not in str(told.value)
+
+
+def test_the_command_takes_the_token_from_the_environment(slos, monkeypatch):
+    monkeypatch.setenv("HOLDFAST_PROMETHEUS_TOKEN", "let-me-in")
+    heard = []
+    with guarded(heard) as url:
+        assert run("plan", slos, "--prometheus", url)[0] == ExitCode.PASS
+    assert heard == ["Bearer let-me-in"] * 2
+
+
 def test_what_a_store_does_not_tell_is_named_and_the_rest_is_checked(slos):
     answers = {
         "label/__name__/values": data(["gateway_requests_total"]),
@@ -192,8 +270,26 @@ def test_what_a_store_does_not_tell_is_named_and_the_rest_is_checked(slos):
     }
     with answering(answers) as url:
         linted = lint_files([slos], prometheus=url, now=0.0)
-    assert linted.unasked == ("retention", "evaluation interval", "scrape intervals", "loaded rules")
+    assert linted.unasked == ("retention", "evaluation interval", "scrape intervals", "loaded rules", "answers")
     assert {one.problem.code for one in linted.findings} == {"lint/no-value", "lint/no-metric", "lint/not-a-part"}
+
+
+@pytest.mark.parametrize(("result", "found"), [([], {"lint/no-answer"}), ([{"value": [0, "1"]}], set())])
+def test_a_total_that_gives_nothing_although_its_series_are_there_is_told(slos, result, found):
+    only = SLOS[: SLOS.index("  - name: ttft")]
+    slos.write_text(only, encoding="utf-8")
+    series = [{"__name__": "gateway_requests_total", "outcome": one, "job": "gateway"} for one in ("ok", "failed")]
+    answers = {
+        "label/__name__/values": data(["gateway_requests_total"]),
+        "series": data(series),
+        "query": data({"resultType": "vector", "result": result}),
+    }
+    with answering(answers) as url:
+        linted = lint_files([slos], prometheus=url, now=0.0)
+    assert {one.problem.code for one in linted.findings} - {"lint/not-a-part"} == found
+    assert [one.problem.where.line for one in linted.findings if one.problem.code == "lint/no-answer"] == [9] * len(
+        found
+    )
 
 
 def test_the_command_exits_with_1_on_errors_and_on_warnings_only_when_strict(slos, tmp_path):
@@ -276,7 +372,7 @@ def prometheus(folder, target: str):
 
 def has_scraped(url: str) -> bool:
     try:
-        return (Asking(url).number("sum(scrape_samples_scraped > 0)") or 0) > 0
+        return (Asking(url).number("sum(count_over_time(gateway_requests_total[1m]))") or 0) > 2 * 2
     except UnansweredError:
         return False
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.slo.promql import Matcher, counted, counts, parse, selectors, subtracts
+from holdfast.slo.promql import Matcher, counted, counts, needs_all, parse, selectors, subtracts
 
 NEW = 'x{a="b"} unless x{a="b"} offset 5m and on(job, instance) (up_total and up_total offset 5m)'
 
@@ -54,9 +54,13 @@ def test_only_rates_over_the_window_are_counted(query, expected):
     assert counted(query, "5m") == expected
 
 
-def test_nothing_is_new_behind_an_offset_or_in_a_native_histogram():
+def test_nothing_is_new_behind_an_offset():
     assert "unless" not in counted("sum(rate(x[{{.window}}] offset 1h))", "5m", "x")
-    assert "unless" not in counted("histogram_count(sum(rate(x[{{.window}}])))", "5m", "x")
+
+
+def test_a_new_native_histogram_counts_from_its_beginning_like_a_counter():
+    found = counted("histogram_count(sum(rate(x[{{.window}}])))", "5m", "x")
+    assert found.startswith("histogram_count(sum((x unless x offset 5m and ")
 
 
 def test_whether_a_query_counts_events():
@@ -67,6 +71,12 @@ def test_whether_a_query_counts_events():
 def test_whether_a_query_takes_one_from_the_other():
     assert subtracts("clamp_min(sum(rate(a[{{.window}}])) - sum(rate(b[{{.window}}])), 0)")
     assert not subtracts("sum(rate(a[{{.window}}])) + sum(rate(b[{{.window}}] offset -5m)) / -1")
+
+
+def test_whether_a_query_is_silent_as_soon_as_a_part_of_it_is():
+    assert needs_all("sum(rate(a[{{.window}}])) - sum(rate(b[{{.window}}]))")
+    assert not needs_all("(sum(rate(a[{{.window}}])) or vector(0)) - sum(rate(b[{{.window}}]))")
+    assert not needs_all("sum(rate(a[{{.window}}])) - absent(b)")
 
 
 def test_what_is_no_promql_is_refused_with_the_parsers_words():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.options import JSON, say, table, workplace
+from holdfast.cli.options import JSON, say, table, token, workplace
 from holdfast.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,7 +82,10 @@ def _source(url: str | None, metrics: Path | None) -> tuple[Ask, str]:
     if (url is None) == (metrics is None):
         raise UsageError("name one source of counts", hint="--prometheus URL, or --metrics FILE")
     if url is not None:
-        return history.connect(url), url
+        from holdfast.sources.server import Asking
+
+        asking = Asking(url, token())
+        return history.connect(asking), asking.address
     from holdfast.objectives.budget import ask_file
 
     return ask_file(Path(str(metrics))), str(metrics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,13 @@ _WIDE = 240
 def say(text: str) -> None:
     """Tell the person, not the pipe: standard error."""
     click.echo(text, err=True)
+
+
+def token() -> str:
+    """The bearer token for the Prometheus that an option names; empty without one."""
+    from holdfast.sources.server import TOKEN
+
+    return os.environ.get(TOKEN, "")
 
 
 def workplace(state: Path | None = None, runs: Path | None = None) -> Workplace:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from holdfast.cli.embedded import bring_up
-from holdfast.cli.options import JSON, PROFILE, RUNS, SET, STATE, pairs, say, workplace
+from holdfast.cli.options import JSON, PROFILE, RUNS, SET, STATE, pairs, say, token, workplace
 from holdfast.errors import ExitCode, SpecError, UsageError
 
 if TYPE_CHECKING:
@@ -295,7 +295,7 @@ def _freeze(place: Workplace, gate: str, despite: str | None) -> Freeze | None:
 
     if despite is not None and not despite.strip():
         raise UsageError("--despite-freeze needs a reason", hint='--despite-freeze "fixes the outage of today"')
-    return freeze_of(place.root, place.state, gate, place.clock.wall(), (despite or "").strip())
+    return freeze_of(place.root, place.state, gate, place.clock.wall(), (despite or "").strip(), token=token())
 
 
 @contextmanager

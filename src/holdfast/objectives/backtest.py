@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -13,10 +13,10 @@ from holdfast.model.slo import DAY
 from holdfast.objectives.lint import slos_of
 from holdfast.slo import horizon
 from holdfast.slo.evaluate.backtest import Backtest, backtest, reach, reads, with_objective
-from holdfast.slo.evaluate.openmetrics import read_openmetrics
 from holdfast.slo.evaluate.score import Score, scores
-from holdfast.slo.evaluate.vectors import NAME, Track, key
+from holdfast.slo.evaluate.vectors import NAME, Track, UnsupportedError, key
 from holdfast.slo.review.incidents import read_incidents
+from holdfast.sources.history import read_file
 from holdfast.sources.server import Asking, UnansweredError
 from holdfast.units import duration, show_duration
 
@@ -71,10 +71,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Where samples come from: a server's URL, or an OpenMetrics file."""
+    """Where samples come from: a server's URL with its bearer token, if it wants one, or an OpenMetrics file.
+
+    `like` is the major version of Prometheus whose rules are played; None: the server's, and 2 for a file.
+    """
 
     prometheus: str = ""
+    token: str = field(default="", repr=False)
     metrics: Path | None = None
+    like: Literal[2, 3] | None = None
 
 
 def span_of(start: str, end: str, step: str, *, now: float, recorded: bool) -> Span:
@@ -140,15 +145,23 @@ def backtest_files(
     causes = _incidents(incidents, slos)
     if history.metrics:
         version: Literal[2, 3] = 2
-        tracks = _read(history.metrics)
+        tracks = read_file(history.metrics)
         at = _moments(span, tracks)
         source = str(history.metrics)
     else:
         at = _moments(span, ())
-        tracks, version = _asked(Asking(history.prometheus), slos, at)
-        source = history.prometheus
+        asking = Asking(history.prometheus, history.token)
+        tracks, version = _asked(asking, slos, at)
+        source = asking.address
     return backtested(
-        slos, tracks, at, span.step, objectives=objectives, incidents=causes, source=source, prometheus=version
+        slos,
+        tracks,
+        at,
+        span.step,
+        objectives=objectives,
+        incidents=causes,
+        source=source,
+        prometheus=history.like or version,
     )
 
 
@@ -221,14 +234,6 @@ def _incidents(path: Path | None, slos: Sequence[Slo]) -> tuple[Cause, ...]:
     return read_incidents(text, str(path), "UTC", {one.id for one in slos})
 
 
-def _read(path: Path) -> tuple[Track, ...]:
-    try:
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            return read_openmetrics(lines, str(path))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-
-
 def _moments(span: Span, tracks: Sequence[Track]) -> Numbers:
     """Evaluation times: whole multiples of the step, as a server's are."""
     ends = [(one.times[0], one.times[-1]) for one in tracks if len(one.times)]
@@ -273,7 +278,12 @@ def _ends(since: float, until: float) -> list[float]:
 def _samples(asking: Asking, query: str, end: float) -> list[Any]:
     answer = asking.get("query", ("query", query), ("time", f"{end:.3f}"))
     if not isinstance(answer, dict) or answer.get("resultType") != "matrix":
-        raise UnansweredError(f"{asking.url} gave no samples for {query}")
+        raise UnansweredError(f"{asking.address} gave no samples for {query}")
+    if any("histograms" in one for one in answer["result"]):
+        hint = "promtool of a Prometheus 3 plays their rules"
+        raise UnsupportedError(
+            f"{query.partition('[')[0]} has native histograms, which cannot be evaluated here", hint=hint
+        )
     return list(answer["result"])
 
 

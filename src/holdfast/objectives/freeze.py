@@ -10,7 +10,7 @@ from holdfast import project, settings
 from holdfast.errors import PlatformError, UsageError
 from holdfast.freeze import Freeze, Policy, Seen, policy_of, seen_in, weigh
 from holdfast.slo.counts import selector
-from holdfast.sources import prometheus
+from holdfast.sources.server import Asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,11 +24,11 @@ BURN = "slo:current_burn_rate:ratio"
 LEFT = "slo:period_error_budget_remaining:ratio"
 
 
-def freeze_of(root: Path, state: Path, gate: str, now: float, despite: str = "") -> Freeze | None:
+def freeze_of(root: Path, state: Path, gate: str, now: float, despite: str = "", *, token: str = "") -> Freeze | None:
     """The freeze of a gate; None when no policy is written down for it.
 
-    `state` is the folder of the platform, whose Prometheus is asked where the policy names none. Raises UsageError for
-    a policy with mistakes, SpecError for SLO files with problems.
+    `state` is the folder of the platform, whose Prometheus is asked where the policy names none; `token` is for the one
+    that the policy names. Raises UsageError for a policy with mistakes, SpecError for SLO files with problems.
     """
     table = settings.freeze_table(root)
     policy = policy_of(table) if table is not None else None
@@ -37,11 +37,19 @@ def freeze_of(root: Path, state: Path, gate: str, now: float, despite: str = "")
     slos = _slos(policy, project.load_slos(root))
     if policy.review:
         return weigh(policy, _review(root / policy.review, slos, now, policy.max_age), policy.review, despite)
-    url = policy.prometheus or _platform(state)
-    if not url:
+    asking = Asking(policy.prometheus, token) if policy.prometheus else Asking(_platform(state))
+    if not asking.url:
         hint = "no platform is up, and the policy names no prometheus"
         return weigh(policy, [Seen(slo=slo.id, trouble=hint) for slo in slos], "nothing", despite)
-    return weigh(policy, ask(policy, slos, prometheus.connect(url).query, now), url, despite)
+    return weigh(policy, ask(policy, slos, _query(asking), now), asking.address, despite)
+
+
+def _query(asking: Asking) -> Query:
+    def query(promql: str, at: float) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = asking.get("query", ("query", promql), ("time", f"{at:.3f}"))["result"]
+        return found
+
+    return query
 
 
 def _slos(policy: Policy, known: dict[str, Slo]) -> list[Slo]:
@@ -79,7 +87,7 @@ def _asked(policy: Policy, slo: Slo, query: Query, now: float) -> Seen:
     try:
         burn = _values(query, f"{BURN}{selector(slo)}", now) if policy.burn_rate is not None else None
         left = _values(query, f"{LEFT}{selector(slo)}", now) if policy.left is not None else None
-    except Exception as error:  # noqa: BLE001 - requests, the client and JSON each raise a family of their own
+    except Exception as error:  # noqa: BLE001 - what a server can answer instead raises anything
         return Seen(slo=slo.id, trouble=f"Prometheus did not answer: {type(error).__name__}: {error}"[:160])
     return Seen(
         slo=slo.id,

@@ -9,9 +9,10 @@ import yaml
 
 from holdfast.errors import Problem, SpecError, UsageError
 from holdfast.model.slo import DAY
+from holdfast.slo import promql
 from holdfast.slo.files.read import read_slos
 from holdfast.slo.lint import metricsfile
-from holdfast.slo.lint.findings import lint, names_read
+from holdfast.slo.lint.findings import lint, names_read, whole_queries
 from holdfast.slo.lint.rules import read_rules, rules_of
 from holdfast.slo.lint.server import server
 from holdfast.sources.server import Asking, UnansweredError
@@ -49,11 +50,14 @@ def lint_files(
     files: Sequence[Path],
     *,
     prometheus: str = "",
+    token: str = "",
     metrics: Sequence[Path] = (),
     rules: Sequence[Path] = (),
     now: float,
 ) -> Linted:
     """Lint the SLOs of files against a server or against saved pages of metrics; `now` in Unix seconds.
+
+    `token` is the server's bearer token, where it wants one.
 
     Raises SpecError for a file that cannot be read, UsageError when there is nothing to hold the SLOs against, and
     UnansweredError when the server does not answer or has nothing.
@@ -66,7 +70,7 @@ def lint_files(
     others = {str(path): _text(path) for path in rules}
     own = [rule for file, text in others.items() for rule in read_rules(text, file)]
     if prometheus:
-        return _against_server(Asking(prometheus), slos, {**texts, **others}, own, now)
+        return _against_server(Asking(prometheus, token), slos, {**texts, **others}, own, now)
     catalog = metricsfile.merged([metricsfile.read_metrics(text, file) for file, text in pages.items()])
     return Linted(findings=lint(slos, {**texts, **others}, catalog, now=now, rules=own), slos=len(slos))
 
@@ -105,28 +109,51 @@ def _against_server(
     runtime, config, targets, groups = (
         asking.get(path) for path in ("status/runtimeinfo", "status/config", "targets?state=active", "rules")
     )
-    missing = {"retention": runtime, "evaluation interval": config, "scrape intervals": targets, "loaded rules": groups}
+    unanswered, answers = _unanswered(asking, slos)
+    missing = {
+        "retention": runtime,
+        "evaluation interval": config,
+        "scrape intervals": targets,
+        "loaded rules": groups,
+        "answers": answers,
+    }
     settings = yaml.safe_load((config or {}).get("yaml", "")) or {}
-    facts: Server = server(asking.url, runtime or {}, settings, (targets or {}).get("activeTargets", ()))
-    loaded = rules_of((groups or {}).get("groups", ()), asking.url)
+    facts: Server = server(asking.address, runtime or {}, settings, (targets or {}).get("activeTargets", ()))
+    loaded = rules_of((groups or {}).get("groups", ()), asking.address)
     written = {(rule.record, rule.alert) for rule in own}
     rules = [*own, *(rule for rule in loaded if (rule.record, rule.alert) not in written)]
-    findings = lint(slos, texts, catalog, now=now, server=facts, rules=rules)
+    findings = lint(slos, texts, catalog, now=now, server=facts, rules=rules, unanswered=unanswered)
     unasked = tuple(what for what, answer in missing.items() if answer is None)
     return Linted(findings=findings, slos=len(slos), unasked=unasked)
+
+
+def _unanswered(asking: Asking, slos: Sequence[Slo]) -> tuple[frozenset[str], bool | None]:
+    """The queries that gave nothing for an hour; and whether they could be asked, None where they could not."""
+    found = set()
+    for query in dict.fromkeys(query for slo in slos for query in whole_queries(slo)):
+        now = f"(\n{promql.WINDOW.sub('5m', query)}\n)"
+        lately = f"count(present_over_time({now}[1h:1m])) or count({now})"
+        try:
+            answer = asking.get("query", ("query", lately))
+        except UnansweredError:
+            answer = None
+        if answer is None:
+            return frozenset(), None
+        found |= set() if answer.get("result") else {query}
+    return frozenset(found), True
 
 
 def _catalog(asking: Asking, wanted: Sequence[str], now: float) -> Catalog:
     names = asking.get("label/__name__/values") or []
     if not names:
-        raise UnansweredError(f"{asking.url} has no series at all", hint="has it scraped anything yet?")
+        raise UnansweredError(f"{asking.address} has no series at all", hint="has it scraped anything yet?")
     there = sorted(set(wanted) & set(names))
     span = ("start", f"{now - _LOOK_BACK:.0f}"), ("end", f"{now + 1:.0f}")
     found: list[Any] = []
     for some in _chunks(there):
         matches = [("match[]", f'{{__name__="{name}"}}') for name in some]
         found += asking.get("series", *matches, *span) or []
-    return metricsfile.from_server(asking.url, names, found, asking.get("metadata") or {})
+    return metricsfile.from_server(asking.address, names, found, asking.get("metadata") or {})
 
 
 def _chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:

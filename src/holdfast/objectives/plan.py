@@ -40,7 +40,7 @@ class Traffic:
         seen = self.asking.number(promql.counted(slo.indicator.total_query.strip(), _OVER))
         if seen is None or not seen > 0:
             hint = "give it yourself: --rate 12/h"
-            raise UnansweredError(f"{self.asking.url} saw no traffic of {slo.id} in the last {_OVER}", hint=hint)
+            raise UnansweredError(f"{self.asking.address} saw no traffic of {slo.id} in the last {_OVER}", hint=hint)
         return seen / 86400
 
 

@@ -39,6 +39,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="exit 0 although expectations were deselected, skipped or not run, if all that were judged passed",
     )
     group.addoption(
+        "--holdfast-despite-freeze",
+        metavar="REASON",
+        default=None,
+        help="pass over a freeze of error budgets, as for a fix; stands in the summary",
+    )
+    group.addoption(
         "--holdfast-judge",
         metavar="RUN",
         action="append",

@@ -54,6 +54,8 @@ class Tally:
     """Failures that are no verdict: other tests, fixtures, crashes, collection."""
     broken: bool = False
     """A run ended with a fault that may still be there, whether or not a test could say so."""
+    despite: list[str] = field(default_factory=list)
+    """What error budgets said against it, and why that was passed over."""
 
     def missing(self) -> list[str]:
         """Ids of expectations that were collected and never judged."""

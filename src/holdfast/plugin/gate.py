@@ -16,10 +16,12 @@ from holdfast import project
 from holdfast.errors import ExitCode, UsageError
 from holdfast.model.verdict import State
 from holdfast.plugin.exit_code import Judged, Tally, from_properties
+from holdfast.plugin.freezing import Unfrozen, reason
 from holdfast.plugin.items import ScenarioFile, is_scenario
 from holdfast.plugin.leaving import never_green
 from holdfast.plugin.runs import RUNS, Player, Refused, Runs, Stored, workplace
 from holdfast.signals import exit_code
+from holdfast.sources.server import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -52,7 +54,13 @@ class Gate:
             share=self.share,
         )
         stored = config.getoption("holdfast_judge")
-        self.runs = Runs(Stored(texts=stored, place=self._place) if stored else self.player, self.share)
+        self.unfrozen = Unfrozen(
+            play=Stored(texts=stored, place=self._place) if stored else self.player,
+            place=self._place,
+            despite=reason(config.getoption("holdfast_despite_freeze")),
+            token=os.environ.get(TOKEN, ""),
+        )
+        self.runs = Runs(self.unfrozen, self.share)
         config.stash[RUNS] = self.runs
         self.code = 0
         self._before: Any = None
@@ -136,6 +144,7 @@ class Gate:
         told = getattr(node, "workeroutput", {}).get("holdfast", {})
         self.tally.expected |= told.get("expected", {})
         self.tally.broken |= told.get("broken", False)
+        self.tally.despite += [line for line in told.get("despite", ()) if line not in self.tally.despite]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, Any] | None:
@@ -162,9 +171,10 @@ class Gate:
         """On a worker, hand over; on the controller, raise the exit code to what is true."""
         self.tally.broken |= any(_left_broken(found) for found in self.runs.known.values())
         if self.worker:
-            told = {"expected": self.tally.expected, "broken": self.tally.broken}
+            told = {"expected": self.tally.expected, "broken": self.tally.broken, "despite": self.unfrozen.told}
             getattr(self.config, "workeroutput")["holdfast"] = told  # noqa: B009 - xdist adds it
             return
+        self.tally.despite += self.unfrozen.told
         self._expect_all_files()
         self.code = self.tally.exit_code(int(session.exitstatus), partial=self.partial)
         session.exitstatus = self.code
@@ -204,6 +214,7 @@ def summary(tally: Tally, code: int, *, partial: bool) -> list[str]:
     lines += [
         f"{'':<12} {one.folder}/report.html" for one in runs.values() if (Path(one.folder) / "report.html").exists()
     ]
+    lines += tally.despite
     gaps = tally.gaps(partial=partial)
     lines += gaps[:_SHOWN] + ([f"and {len(gaps) - _SHOWN} more"] if len(gaps) > _SHOWN else [])
     known = code in set(ExitCode)

@@ -19,6 +19,7 @@ from holdfast.chaos.strike import FaultStuckError
 from holdfast.errors import HoldfastError, InfrastructureError, UsageError
 from holdfast.model.verdict import State
 from holdfast.play import Played, Stage, find_series, judge_run, judge_series, play
+from holdfast.plugin.freezing import UNNAMED, FrozenError
 from holdfast.signals import stoppable
 from holdfast.store.folder import write_json, write_whole
 from holdfast.store.reading import read_manifest
@@ -101,6 +102,8 @@ def _judged(path: Path) -> Played:
 def _answer(make: Callable[[], Played]) -> Played | Refused:
     try:
         return make()
+    except FrozenError as error:
+        return Refused(state=error.state, why=f"{error}. Hint: {error.hint}")
     except HoldfastError as error:
         state = State.NOT_RESTORED if isinstance(error, FaultStuckError) else State.UNKNOWN
         hint = f" Hint: {error.hint}" if error.hint else ""
@@ -187,7 +190,7 @@ class Player:
             raise InfrastructureError(f"it was not run: {self._why_halted()}")
         place = self.place(project.find_root(path.parent))
         # The face is another one, but what is tried again is the same.
-        gate = project.load_scenario(path, place.root).labels.get("gate", "pytest")
+        gate = project.load_scenario(path, place.root).labels.get("gate", UNNAMED)
         subject = self.subject or app.subject_of(place)
         with stoppable() as stop:
             stage = Stage(watching=self._watching(stop), stop=stop, wait=True)

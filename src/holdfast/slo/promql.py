@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 import promql_parser
-from promql_parser import BinaryExpr, Expr, MatrixSelector, VectorSelector
+from promql_parser import BinaryExpr, Call, Expr, MatrixSelector, VectorSelector
 
 WINDOW: Final = re.compile(r"\{\{\s*\.window\s*\}\}")
 _MATCHING: Final[dict[str, Op]] = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
@@ -68,6 +68,17 @@ def subtracts(query: str) -> bool:
     return not promql_parser.walk(parse(query), lambda node: not (isinstance(node, BinaryExpr) and str(node.op) == "-"))
 
 
+def needs_all(query: str) -> bool:
+    """Whether a query is silent as soon as a part of it is: nothing in it stands in for what is missing."""
+    return promql_parser.walk(parse(query), lambda node: not _stands_in(node))
+
+
+def _stands_in(node: Expr) -> bool:
+    if isinstance(node, BinaryExpr):
+        return str(node.op) in {"or", "unless"}
+    return isinstance(node, Call) and node.func.name in {"absent", "absent_over_time", "vector"}
+
+
 def counts(query: str) -> bool:
     """Whether `counted` gives numbers of events, whatever unit the query has."""
     return bool(_COUNTING.search(query))
@@ -77,14 +88,13 @@ def counted(query: str, window: str, alive: str = "") -> str:
     """The query as events in `window`: every rate an increase, and with the first value of series that are new.
 
     A series counts as new on a target where a series of the selector `alive` was there before it; without `alive` none
-    is. Histograms of Prometheus' native kind have no plain value, so theirs stay as they are.
+    is. What holds for counters holds for native histograms as well.
     """
-    plain = "" if "histogram_" in query else alive
 
     def increase(found: re.Match[str]) -> str:
         series, rest = found["series"].strip(), found["rest"].strip()
         plainly = f"increase({series}[{window}]{rest and ' ' + rest})"
-        return plainly if rest or not plain else f"({_new(series, window, plain)} or {plainly})"
+        return plainly if rest or not alive else f"({_new(series, window, alive)} or {plainly})"
 
     return WINDOW.sub(window, _COUNTING.sub(increase, query))
 

@@ -1,4 +1,4 @@
-"""A month of one expression: Prometheus asked at regular times, in as few requests as it allows."""
+"""What was: a month of one expression, for which a Prometheus is asked as seldom as it allows; or a file of samples."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from holdfast.errors import UsageError
+from holdfast.slo.evaluate.openmetrics import read_openmetrics
 from holdfast.sources.server import Asking, UnansweredError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from holdfast.slo.evaluate.vectors import Track
 
     Numbers = NDArray[np.float64]
     Ask = Callable[[str, Numbers], Numbers]
@@ -21,9 +26,8 @@ CHUNK: Final = 10_000
 """Times asked for at once: Prometheus refuses more than 11,000 points of a series."""
 
 
-def connect(url: str) -> Ask:
-    """Asks the server at `url`. What it returns raises UnansweredError when the server gives no whole answer."""
-    server = Asking(url)
+def connect(server: Asking) -> Ask:
+    """Asks a server. What it returns raises UnansweredError when the server gives no whole answer."""
 
     def ask(promql: str, at: Numbers) -> Numbers:
         values = np.full(len(at), np.nan)
@@ -33,6 +37,15 @@ def connect(url: str) -> Ask:
         return values
 
     return ask
+
+
+def read_file(path: Path) -> tuple[Track, ...]:
+    """Every series of a file in OpenMetrics. Raises UsageError where there is none, and as `read_openmetrics`."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return read_openmetrics(file, str(path))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _chunk(server: Asking, promql: str, at: Numbers) -> Numbers:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from holdfast.cli.options import JSON, say, table, workplace
+from holdfast.cli.options import JSON, say, table, token, workplace
 from holdfast.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _SHOWN = 10
+_LIKE: dict[str, Literal[2, 3]] = {"2": 2, "3": 3}
 
 
 @click.command("backtest")
@@ -26,6 +27,7 @@ _SHOWN = 10
 @click.option("--from", "start", default="", metavar="TIME", help="2026-11-01, 2026-11-01T08:00Z, or 30d for ago.")
 @click.option("--to", "end", default="", metavar="TIME", help="The same; by default now, or where the file ends.")
 @click.option("--step", default="1m", show_default=True, help="How often the rules are evaluated.")
+@click.option("--like", type=click.Choice(["2", "3"]), help="As Prometheus 2 or 3; the server's own, or 2, by default.")
 @click.option("--objectives", default="", metavar="LIST", help="Also try these, in percent: 99,99.5,99.9.")
 @click.option("--incidents", type=_FILE, help="YAML list of incidents, to see which the alerts would have told.")
 @click.option("--html", type=_FILE, help="Write a page with a picture of each budget.")
@@ -38,6 +40,7 @@ def command(
     start: str,
     end: str,
     step: str,
+    like: str | None,
     objectives: str,
     incidents: Path | None,
     html: Path | None,
@@ -54,7 +57,7 @@ def command(
     chosen = files or tuple(sorted((workplace().root / "slos").glob("*.yaml")))
     found = backtest_files(
         chosen,
-        History(prometheus=prometheus, metrics=metrics),
+        History(prometheus=prometheus, token=token(), metrics=metrics, like=_LIKE.get(like or "")),
         span_of(start, end, step, now=_now(), recorded=metrics is not None),
         objectives=tried(objectives),
         incidents=incidents,

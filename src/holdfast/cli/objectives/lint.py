@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.options import JSON, say, workplace
+from holdfast.cli.options import JSON, say, token, workplace
 from holdfast.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ def command(
     from holdfast.objectives.lint import lint_files
 
     chosen = files or tuple(sorted((workplace().root / "slos").glob("*.yaml")))
-    linted = lint_files(chosen, prometheus=prometheus, metrics=metrics, rules=rules, now=time.time())
+    linted = lint_files(chosen, prometheus=prometheus, token=token(), metrics=metrics, rules=rules, now=time.time())
     if as_json:
         click.echo(_document(linted))
     else:
         for one in linted.findings:
             click.echo(f"{one}\n")
     for what in linted.unasked:
-        say(f"not checked: {prometheus} does not tell its {what}")
+        say(f"not checked: the server does not tell its {what}")
     say(", ".join(f"{one}: {linted.count(one)}" for one in ("error", "warning", "info")) + f" in {linted.slos} SLO(s)")
     failed = linted.count("error") + (linted.count("warning") if strict else 0)
     return ExitCode.FAIL if failed else ExitCode.PASS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from holdfast.cli.options import JSON, workplace
+from holdfast.cli.options import JSON, token, workplace
 from holdfast.errors import ExitCode, UsageError
 
 
@@ -32,7 +32,8 @@ def command(*, files: tuple[Path, ...], rate: str, prometheus: str, every: str, 
     if rate and prometheus:
         raise UsageError("--rate and --prometheus both give the traffic", hint="choose one")
     try:
-        traffic = Traffic(given=units.rate(rate) if rate else None, asking=Asking(prometheus) if prometheus else None)
+        asking = Asking(prometheus, token()) if prometheus else None
+        traffic = Traffic(given=units.rate(rate) if rate else None, asking=asking)
         seconds = units.duration(every)
     except ValueError as error:
         raise UsageError(str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -87,8 +88,13 @@ def with_scalar(op: str, vectors: list[Vector], scalar: Numbers, *, flipped: boo
     return distinct(found)
 
 
-def between_vectors(op: str, left: list[Vector], right: list[Vector], modifier: Any) -> list[Vector]:
-    """Arithmetic and comparison. Raises EvaluationError where one series meets two, as Prometheus does."""
+def between_vectors(
+    op: str, left: list[Vector], right: list[Vector], modifier: Any, *, as_of_3: bool = False
+) -> list[Vector]:
+    """Arithmetic and comparison. Raises EvaluationError where one series meets two, as Prometheus does.
+
+    Before Prometheus 3 those that a comparison drops met nobody.
+    """
     matching = Matching(modifier)
     many, ones = (right, left) if matching.many == "right" else (left, right)
     if not many or not ones:
@@ -97,14 +103,18 @@ def between_vectors(op: str, left: list[Vector], right: list[Vector], modifier: 
     meeting = anywhere(many, many[0].present)
     for same in by_signature.values():
         _at_most_one(same, meeting, "many-to-many matching not allowed: matching labels must be unique on one side")
-    found: dict[Key, list[Vector]] = defaultdict(list)
+    found: list[Vector] = []
+    met: dict[tuple[Key, Key], list[Vector]] = defaultdict(list)
     for vector in many:
         signature = matching.signature(vector.labels)
-        found[signature] += [_pair(op, vector, one, matching) for one in by_signature.get(signature, ())]
-    if not matching.many:
-        for same in found.values():
-            _at_most_one(same, meeting, "multiple matches for labels: many-to-one matching must be explicit")
-    return distinct(vector for same in found.values() for vector in same)
+        for one in by_signature.get(signature, ()):
+            pair = _pair(op, vector, one, matching)
+            found.append(pair)
+            alike = key(pair.labels) if matching.many else frozenset()
+            met[signature, alike].append(replace(pair, present=vector.present & one.present) if as_of_3 else pair)
+    for same in met.values():
+        _at_most_one(same, meeting, "multiple matches for labels: they must be unique, or the matching many-to-one")
+    return distinct(found)
 
 
 def _pair(op: str, many: Vector, one: Vector, matching: Matching) -> Vector:

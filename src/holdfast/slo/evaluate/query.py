@@ -55,7 +55,8 @@ def evaluate(
 ) -> list[Vector]:
     """What a query (text, or as promql_parser parsed it) is at each of the Unix seconds `at`; a number is one vector.
 
-    `prometheus` is the server's major version: ranges and lookback include their start in 2 and no longer in 3.
+    `prometheus` is the server's major version: ranges and lookback include their start in 2 and no longer in 3, where
+    also pairs of series that a comparison drops must be unique.
     `lookback` (seconds) is how old an instant vector's sample may be; `step` (seconds) is the one of subqueries that
     name none. Vectors that are never present are left out. Raises ValueError when the text is not PromQL,
     UnsupportedError, and EvaluationError where Prometheus would refuse the series at one of the times.
@@ -258,11 +259,11 @@ def _binary(scene: _Scene, node: Any) -> _Value:
         spine.append(first)
     value = scene.value(first)
     for one in reversed(spine):
-        value = _operated(one, value, scene.value(one.rhs))
+        value = _operated(scene, one, value, scene.value(one.rhs))
     return value
 
 
-def _operated(node: Any, left: _Value, right: _Value) -> _Value:
+def _operated(scene: _Scene, node: Any, left: _Value, right: _Value) -> _Value:
     op = str(node.op)
     if op not in _SETS | matching.ARITHMETIC.keys() | matching.COMPARISONS.keys():
         raise UnsupportedError(f"the operator {op} cannot be evaluated here")
@@ -270,8 +271,9 @@ def _operated(node: Any, left: _Value, right: _Value) -> _Value:
     if fill is not None and (fill.lhs is not None or fill.rhs is not None):
         raise UnsupportedError("fill values cannot be evaluated here")
     if isinstance(left, list) and isinstance(right, list):
-        between = matching.between_sets if op in _SETS else matching.between_vectors
-        return between(op, left, right, node.modifier)
+        if op in _SETS:
+            return matching.between_sets(op, left, right, node.modifier)
+        return matching.between_vectors(op, left, right, node.modifier, as_of_3=scene.as_of_3)
     as_bool = bool(node.modifier and node.modifier.return_bool)
     if isinstance(left, list):
         return matching.with_scalar(op, left, cast("Numbers", right), flipped=False, as_bool=as_bool)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from holdfast.model.slo import ErrorRatio, Events
-from holdfast.slo.lint.place import pages
+from holdfast.slo.lint.place import Place, pages
+from holdfast.slo.lint.plugins import of_plugins
 from holdfast.slo.lint.query import uses
-from holdfast.slo.lint.remark import Finding
+from holdfast.slo.lint.remark import Finding, Remark
 from holdfast.slo.lint.rules import of_horizon, of_rules
 from holdfast.slo.lint.series import Asked, of_series
 from holdfast.slo.lint.server import of_server
 from holdfast.slo.lint.slo import of_slo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from holdfast.model.slo import Slo
     from holdfast.slo.lint.metricsfile import Catalog
-    from holdfast.slo.lint.remark import Remark
     from holdfast.slo.lint.rules import Rule
     from holdfast.slo.lint.series import Role
     from holdfast.slo.lint.server import Server
@@ -32,16 +32,20 @@ def lint(
     now: float,
     server: Server | None = None,
     rules: Sequence[Rule] = (),
+    unanswered: Collection[str] = (),
 ) -> tuple[Finding, ...]:
     """Everything there is to say, in the order of the files.
 
-    `texts` are the SLO files and rule files by the names their locations use. `now` is in Unix seconds.
+    `texts` are the SLO files and rule files by the names their locations use. `now` is in Unix seconds. `unanswered`
+    are queries to which the server had nothing to say.
     """
     written = pages(texts, [slo.where for slo in slos])
     recorded = frozenset(rule.record for rule in rules if rule.record)
     remarks = [remark for slo in slos for remark in _of_one(slo, catalog, server, recorded, now)]
+    remarks += [_no_answer(slo, query) for slo in slos for query in _silent(slo, unanswered, remarks)]
     remarks += [remark for slo in slos for remark in of_horizon(slo, rules, now)]
     remarks += of_rules(rules, catalog)
+    remarks += of_plugins(texts)
     found = {
         Finding(problem=written.problem(one.place, one.what, one.hint, f"lint/{one.code}"), severity=one.severity)
         for one in remarks
@@ -52,6 +56,24 @@ def lint(
 def names_read(slos: Sequence[Slo]) -> tuple[str, ...]:
     """The metrics whose series the checks need."""
     return tuple(sorted({use.name for slo in slos for query, _ in _queries(slo) for use in uses(query) if use.name}))
+
+
+def whole_queries(slo: Slo) -> tuple[str, ...]:
+    """The queries of an SLO that must always have an answer: all but that for errors, of which there may be none."""
+    return tuple(query for query, role in _queries(slo) if role != "errors")
+
+
+def _silent(slo: Slo, unanswered: Collection[str], remarks: Sequence[Remark]) -> Iterator[str]:
+    """Those without an answer that nothing else explains."""
+    explained = {one.place.query for one in remarks if one.severity == "error"}
+    return (query for query in whole_queries(slo) if query in unanswered and query not in explained)
+
+
+def _no_answer(slo: Slo, query: str) -> Remark:
+    what = f"{slo.id}: its series are there, but this gave nothing for an hour: nothing is recorded, and no alert fires"
+    hint = "is it idle, scraped too seldom for [5m], or no native histogram?"
+    place = Place(where=slo.where, query=query)
+    return Remark(code="no-answer", severity="warning", what=what, hint=hint, place=place)
 
 
 def _of_one(

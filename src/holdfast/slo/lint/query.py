@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from holdfast.slo.promql import Matcher
 
+_FRACTION: Final = "histogram_fraction"
 _KEEPS_LABELS: Final = {"clamp", "clamp_min", "clamp_max", "abs", "ceil", "floor", "round", "rate", "increase", "irate"}
 
 
@@ -43,6 +44,20 @@ class Use:
     over: str = ""
     inside: frozenset[str] = frozenset()
     by: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fraction:
+    """One histogram_fraction: of which series, up to which bound; and whether those of single series are added up."""
+
+    name: str
+    upper: float
+    added: bool
+
+
+def fractions(query: str) -> tuple[Fraction, ...]:
+    """Every histogram_fraction whose bound is written as a number. Raises ValueError where it is not PromQL."""
+    return tuple(_fractions(promql.parse(query), added=False))
 
 
 def uses(query: str) -> tuple[Use, ...]:
@@ -72,6 +87,25 @@ def _uses(node: Expr, around: Use) -> Iterator[Use]:
         yield from _uses(node.rhs, around)
     elif isinstance(node, ParenExpr | UnaryExpr | SubqueryExpr):
         yield from _uses(node.expr, around)
+
+
+def _fractions(node: Expr, *, added: bool) -> Iterator[Fraction]:
+    if isinstance(node, Call) and node.func.name == _FRACTION:
+        upper, within = node.args[1], node.args[2]
+        alone = not isinstance(within, AggregateExpr)
+        names = [use.name for use in _uses(within, Use())]
+        if isinstance(upper, NumberLiteral) and names:
+            yield Fraction(name=names[0], upper=float(upper.val), added=added and alone)
+    for part in _parts(node):
+        yield from _fractions(part, added=added or isinstance(node, AggregateExpr))
+
+
+def _parts(node: Expr) -> list[Expr]:
+    if isinstance(node, Call):
+        return list(node.args)
+    if isinstance(node, BinaryExpr):
+        return [node.lhs, node.rhs]
+    return [node.expr] if isinstance(node, AggregateExpr | ParenExpr | UnaryExpr | SubqueryExpr) else []
 
 
 def _keeps(node: AggregateExpr) -> bool:

@@ -24,6 +24,9 @@ CODES: Final = {
     "rate-of-gauge": "`rate` takes every fall of a gauge for a restart",
     "irate": "`irate` sees two samples of the window and nothing of what lies between",
     "quantile": "a quantile is interpolated or cannot be added up; count what is under a bound",
+    "native-histogram": "the histogram is read as a native one, and only its classic buckets were seen",
+    "sum-of-fractions": "shares of single series are added up, and one that is idle spoils the sum",
+    "no-answer": "its series are there, but the query gave nothing for an hour",
     "groups": "errors and total are grouped by different labels, so one finds no other to be divided by",
     "not-a-part": "the errors are counted where the total is not",
     "cardinality": "the labels of `by` split the SLO into many",
@@ -36,6 +39,7 @@ CODES: Final = {
     "retention": "the server forgets samples that the period still needs",
     "scrape-interval": "the shortest window holds too few samples",
     "evaluation-interval": "rules are evaluated too seldom for their shortest window",
+    "plugin": "a plugin of Sloth's chain that native rules pass over",
     "rule-without-metric": "a rule reads a metric that was never seen, so it never gives anything",
 }
 """Every code with what it means."""

@@ -64,7 +64,8 @@ def of_series(asked: Asked) -> Iterator[Remark]:
         return
     known = catalog.metrics.get(name)
     if known is None:
-        yield asked.remark("no-metric", "error", *_unknown(name, catalog))
+        native = f"{name}_count" in catalog.names and any(one.startswith("histogram_") for one in asked.use.inside)
+        yield _classic(asked) if native else asked.remark("no-metric", "error", *_unknown(name, catalog))
         return
     labelled = list(_of_labels(asked, known))
     yield from labelled
@@ -90,6 +91,17 @@ def chosen_edges(one: Matcher, metric: Metric | None) -> tuple[float, ...]:
 
 def _edge(one: Matcher) -> float | None:
     return _number(one.value.removesuffix("(\\.0)?").removesuffix("(\\.0+)?"))
+
+
+def _classic(asked: Asked) -> Remark:
+    """A native histogram that is there as a classic one: a page of metrics shows no other, a server has no other."""
+    name, source = asked.use.name, asked.catalog.source
+    if not asked.catalog.scraped:
+        what = f"{source} has {name} with buckets of its own; whether it is a native histogram as well, no text says"
+        return asked.remark("native-histogram", "info", what, "ask a server: --prometheus URL")
+    what = f"{source} has {name} as a classic histogram only"
+    hint = "scrape_native_histograms: true in its scrape configuration, or count its buckets"
+    return asked.remark("native-histogram", "error", what, hint)
 
 
 def _unknown(name: str, catalog: Catalog) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from holdfast.slo.calendar import excluded
 from holdfast.slo.horizon import AHEAD
 from holdfast.slo.lint import place as lint_place
 from holdfast.slo.lint.place import Place
-from holdfast.slo.lint.query import grouping, uses
+from holdfast.slo.lint.query import fractions, grouping, uses
 from holdfast.slo.lint.remark import Remark
 from holdfast.slo.lint.series import chosen_edges
 from holdfast.slo.tiers import is_dead, tiers_of
@@ -31,6 +31,7 @@ _SOON: Final = 31 * DAY
 def of_slo(slo: Slo, catalog: Catalog, now: float) -> Iterator[Remark]:
     """What is wrong with an SLO whatever the server has; `now` in Unix seconds."""
     yield from _of_bound(slo, catalog)
+    yield from _of_fractions(slo)
     yield from _of_pair(slo)
     yield from _of_alerts(slo)
     for one in slo.exclusions:
@@ -61,9 +62,38 @@ def _of_bound(slo: Slo, catalog: Catalog) -> Iterator[Remark]:
         yield _remark(slo, "bound", "error", what, hint, lint_place.matcher(one), query=query)
 
 
+def _of_fractions(slo: Slo) -> Iterator[Remark]:
+    """Of native histograms: one bound for clients and server, and a share of all rather than a sum of shares."""
+    found = [(query, one) for query in queries_of(slo) for one in fractions(query)]
+    for query, one in found:
+        edge = one.upper / _unit(one.name)
+        if slo.bound is not None and not math.isclose(edge, slo.bound):
+            what = (
+                f"bound: {show_duration(slo.bound)} is what clients are held to, but the query counts under {edge:g} s"
+            )
+            hint = f"say bound: {show_duration(edge)}, or histogram_fraction(0, {slo.bound * _unit(one.name):g}, ...)"
+            yield _remark(slo, "bound", "error", what, hint, lint_place.word("histogram_fraction"), query=query)
+        if one.added:
+            what = "the share of a replica that is idle is NaN, and so is every sum with it: then all events are bad"
+            hint = "histogram_fraction(0, ..., sum(rate(...))): first the sum, then the share"
+            within = lint_place.word("histogram_fraction")
+            yield _remark(slo, "sum-of-fractions", "warning", what, hint, within, query=query)
+
+
+def queries_of(slo: Slo) -> tuple[str, ...]:
+    """The PromQL of its indicator."""
+    one = slo.indicator
+    return (one.error_query, one.total_query) if isinstance(one, Events) else (one.query,)
+
+
+def _unit(name: str) -> float:
+    """How many of a metric's units are a second."""
+    return 1000.0 if name.removesuffix("_bucket").endswith(("_milliseconds", "_ms")) else 1.0
+
+
 def _edges_of(use: Use, catalog: Catalog) -> list[float]:
     """The bounds in seconds that a use asks for, whether or not the histogram has them."""
-    unit = 1000.0 if use.name.removesuffix("_bucket").endswith(("_milliseconds", "_ms")) else 1.0
+    unit = _unit(use.name)
     known = catalog.metrics.get(use.name)
     return [edge / unit for one in use.matchers if one.label == "le" for edge in chosen_edges(one, known)]
 
