@@ -74,9 +74,30 @@ def test_each_module_imports_alone_without_warning_socket_or_thread():
     assert {name: trouble for name, trouble in told.items() if trouble} == {}
 
 
-def test_the_command_line_starts_without_heavy_libraries():
-    loaded = python("-c", "import sys, holdfast.cli; print(*{name.split('.')[0] for name in sys.modules})").split()
+HELP = """
+import atexit, sys
+from holdfast.cli import main
+atexit.register(lambda: print(*sys.modules))
+sys.argv[1:] = {words}
+main()
+"""
+
+
+@pytest.mark.parametrize("words", [["--help"], ["slo", "--help"], ["slo", "generate", "--help"]])
+def test_the_command_line_starts_without_heavy_libraries(words: list[str]):
+    loaded = {name.split(".")[0] for name in python("-c", HELP.format(words=words)).splitlines()[-1].split()}
     assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_a_command_is_not_kept_waiting_for_the_files_of_the_others():
+    loaded = python("-c", HELP.format(words=["slo", "generate", "--help"])).splitlines()[-1].split()
+    ours = sorted(name for name in loaded if name.startswith("holdfast.cli."))
+    assert ours == [
+        "holdfast.cli.groups",
+        "holdfast.cli.objectives",
+        "holdfast.cli.objectives.generate",
+        "holdfast.cli.options",
+    ]
 
 
 @pytest.mark.parametrize("module", ["holdfast.plan", "holdfast.gate", "holdfast.units", "holdfast.chaos.ledger"])

@@ -46,8 +46,9 @@ def reference(name: str) -> str:
 def commands(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Every command with its words, groups before what they hold."""
     yield words, command
-    for name, inner in sorted(command.commands.items()) if isinstance(command, click.Group) else ():
-        yield from commands(inner, (*words, name))
+    context = click.Context(command)
+    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+        yield from commands(command.get_command(context, name), (*words, name))
 
 
 COMMANDS = tuple(commands(cli))

@@ -11,7 +11,17 @@ import pytest
 from click.testing import CliRunner
 
 from holdfast.errors import InfrastructureError
-from holdfast.model.slo import AlertPolicy, Events, Threshold, Timeslices
+from holdfast.model.slo import (
+    DAY,
+    AlertPolicy,
+    Calendar,
+    ErrorRatio,
+    Events,
+    RatioTimeslices,
+    Rolling,
+    Threshold,
+    Timeslices,
+)
 from holdfast.model.verdict import State
 from holdfast.objectives.trial import judged, junit_of, outcome, tried
 from holdfast.platforms.tools import Program
@@ -27,6 +37,11 @@ BOTH = {
     "ticket": AlertPolicy(),
     "labels": {"owner": "us"},
 }
+WITHIN_A_SECOND = Events(
+    error_query='sum(rate(d_count[{{.window}}])) - sum(rate(d_bucket{le="1"}[{{.window}}]))',
+    total_query="sum(rate(d_count[{{.window}}]))",
+)
+A_GAUGE = Threshold(query='max(temperature{room="a"})', op="lt", value=70)
 UNSOLVABLE = Events(error_query="sum(rate(a[{{.window}}])) * 2", total_query="sum(rate(a[{{.window}}]))")
 
 
@@ -38,27 +53,38 @@ def promtool():
         pytest.skip(str(error))
 
 
-def run(slo, folder, promtool, change=lambda text: text):
-    """The answers of the SLO's tests about rules that were changed."""
+def run(slo, folder, promtool, change=lambda text: text, asked=".5m."):
+    """The answers of the SLO's tests about rules that were changed; only of files whose name contains this."""
     text = rule_file([slo], TODAY)
     tests = asked_of(slo, text, TODAY)
     for name, content in {**rules_of(slo, change(text), TODAY), **tests}.items():
         (folder / name).write_text(content, encoding="utf-8")
-    quick = [name for name in tests if ".5m." in name]
-    return judged(slo, [promtool.test(folder / name) for name in quick], 1)
+    return judged(slo, [promtool.test(folder / name) for name in tests if asked in name], 1)
 
 
 @pytest.mark.slow
-def test_the_rules_as_they_are_made_pass(tmp_path, promtool):
-    found = list(
-        tried(
-            [an_slo(**BOTH), an_slo(**BOTH, name="slices", budgeting=Timeslices(length=300, target=0.9))],
-            tmp_path,
-            promtool,
-            TODAY,
-        )
-    )
-    assert [(one.state, one.checks > 50) for one in found] == [(State.PASS, True)] * 2
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"least_bad": 5, "dead_after": 60},
+        {"budgeting": Timeslices(length=300, target=0.9)},
+        {"budgeting": Timeslices(length=60, target=0.5), "indicator": WITHIN_A_SECOND},
+        {"budgeting": Timeslices(length=420, target=0.9)},
+        {"budgeting": RatioTimeslices(length=600), "indicator": WITHIN_A_SECOND},
+        {"window": Rolling(length=2 * DAY), "indicator": WITHIN_A_SECOND},
+        {"window": Rolling(length=7 * DAY)},
+        {"window": Rolling(length=90 * DAY)},
+        {"window": Calendar(unit="day", count=3, start=datetime(2026, 1, 5, tzinfo=UTC)), "indicator": WITHIN_A_SECOND},
+        {"window": Calendar(unit="quarter", start=datetime(2026, 1, 1, tzinfo=UTC)), "indicator": A_GAUGE},
+        {"indicator": ErrorRatio(query="sum(rate(b[{{.window}}])) / sum(rate(a[{{.window}}]))")},
+        {"page": AlertPolicy(disabled=True), "ticket": AlertPolicy(disabled=True)},
+    ],
+    ids=str,
+)
+def test_the_rules_as_they_are_made_pass(changes, tmp_path, promtool):
+    (found,) = tried([an_slo(**{**BOTH, **changes})], tmp_path, promtool, TODAY)
+    assert (found.state, found.failed, found.checks > 50) == (State.PASS, (), True)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +101,23 @@ def test_a_wrong_rule_is_told_by_the_case_that_shows_it(right, wrong, case, tmp_
     found = run(an_slo(**BOTH), tmp_path, promtool, lambda text: text.replace(right, wrong))
     assert found.state is State.FAIL
     assert any(case in one.case for one in found.failed)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "case"),
+    [
+        ("[3d]", "[6d]", "a window holds what is within it and no more"),
+        ("> 2.5", "> 2.75", "2.6 bad events fire"),
+        ("* 12 > 2.5", "* 13.2 > 2.5", "2.4 bad events fire nothing that looks back 3d"),
+        ("avg_over_time", "max_over_time", "what falls silent is given its mean of a day, 1500, and all of it is bad"),
+        ("[5m] offset 1m", "[10m] offset 1m", "where nobody looked nothing is missed"),
+        ("max without (owner", "sum without (owner", "a label that is renamed is no second service"),
+    ],
+)
+def test_what_is_wrong_in_days_is_told_by_records_that_are_given(right, wrong, case, tmp_path, promtool):
+    found = run(an_slo(**BOTH), tmp_path, promtool, lambda text: text.replace(right, wrong), asked=".4d.")
+    assert found.state is State.FAIL
+    assert case in [one.case for one in found.failed]
 
 
 def test_rules_that_prometheus_would_not_load_fail(tmp_path, promtool):
@@ -166,5 +209,5 @@ slos:
 
 @pytest.mark.slow
 def test_a_gauge_can_be_tested_too(tmp_path, promtool):
-    slo = an_slo(**BOTH, indicator=Threshold(query='max(temperature{room="a"})', op="lt", value=70))
+    slo = an_slo(**BOTH, indicator=A_GAUGE)
     assert run(slo, tmp_path, promtool).state is State.PASS

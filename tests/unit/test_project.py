@@ -83,7 +83,12 @@ def test_an_objective_may_be_overridden_and_is_the_slos_own_otherwise():
         ("during: [fault]", "during: [warmup]", "phase 'warmup' is not judged", "take it out, or remove judged: false"),
         ("during: [fault]", "during: []", "expected at least one item", ""),
         ("{invariant:", "{invarient:", "no kind of expectation is named 'invarient'", "did you mean invariant?"),
-        ("answers-complete", "answers-complet", "no invariant named 'answers-complet'", "did you mean answers-complete?"),
+        (
+            "answers-complete",
+            "answers-complet",
+            "no invariant named 'answers-complet'",
+            "did you mean answers-complete?",
+        ),
         ("name: quickstart", "name: ../up", "not a name: '../up'", None),
         (", fires-within: 15s, clears-within: 20s", "", "nothing is asked of the alert", None),
     ],

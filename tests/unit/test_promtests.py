@@ -101,6 +101,35 @@ def test_thresholds_are_tried_a_thousandth_on_either_side():
     ]
 
 
+def test_each_window_has_a_bad_record_on_either_side_of_where_it_begins():
+    case = usual()["a window holds what is within it and no more"]
+    (bad,) = (one["values"] for one in case["input_series"] if one["series"].startswith("slo:sli_bad"))
+    # Oldest first, one each five minutes up to 4 d: 3 d and 5 min ago the 13th, then nothing for one record, the 12th.
+    assert bad.startswith("_x287 13.0 _x1 12.0 _x")
+    # Half an hour has those of 5 and 25 minutes ago, 1 and 2 of 100 each: 3 / 200.
+    (half_an_hour,) = (one for one in case["promql_expr_test"] if "ratio_rate30m{" in one["expr"])
+    assert half_an_hour["exp_samples"][0]["value"] == 0.015
+
+
+def test_bad_events_are_just_too_few_for_each_tier_while_many_lie_just_before_its_window():
+    silent = [name for name in usual() if name.startswith("2.4 bad events")]
+    assert silent == [f"2.4 bad events fire nothing that looks back {window}" for window in ("1h", "6h", "1d", "3d")]
+    many = usual()[silent[-1]]["promql_expr_test"][0]
+    assert many["exp_samples"] == []
+    assert len(usual()["2.6 bad events fire"]["promql_expr_test"][0]["exp_samples"]) == 4
+
+
+def test_an_slo_without_labels_has_none_to_rename():
+    assert "a label that is renamed is no second service" not in usual()
+    assert "a label that is renamed is no second service" in cases(labels={"owner": "us"})
+
+
+def test_so_many_events_are_born_that_a_slice_just_tips():
+    made = cases(budgeting=Timeslices(length=300, target=0.9))
+    # Five minutes with 5,000 good events each; n of n + 25,000 are more than a tenth from 2,778 on.
+    assert "errors that are first seen as 2778 are 2778" in made
+
+
 def test_a_tier_that_could_never_fire_is_not_asked_to():
     assert not any(name.startswith("page quick") for name in cases(objective=0.9))
 
@@ -142,6 +171,21 @@ def test_only_times_are_moved():
     text = excluded + 'count_values("slo_period", vector(1793487600 + 1 * (time() >= bool 1796079600)))'
     assert moved(text, exclusions=1795399200.0) == text.replace("1795399200", "0")
     assert "vector(0 + 1 * (time() >= bool 2592000))" in moved(text, calendar=1793487600.0)
+
+
+def test_the_start_of_a_period_that_stands_alone_is_moved_too():
+    text = 'count_values("slo_period", vector((time() >= bool 1796079600) * (1796079600)))'
+    assert "* (0)" in moved(text, calendar=1796079600.0)
+    assert "* (1796079600)" in moved(text.replace("slo_period", "other"), exclusions=1796079600.0)
+
+
+def test_a_calendars_periods_are_asked_for_by_name_to_the_end_of_what_is_written_out():
+    month = Calendar(unit="month", start=datetime(2026, 1, 1, tzinfo=UTC), zone="UTC")
+    checks = cases(window=month)["each period has its name"]["promql_expr_test"]
+    # From October 2026 on: ten days later it is October, which begins at 0; 40 days later November, 31 days on.
+    names = [check["exp_samples"][0]["labels"] for check in checks]
+    assert (names[0], names[3]) == ('{slo_period="0"}', f'{{slo_period="{31 * 86400}"}}')
+    assert len(names) > 12 * 3
 
 
 def test_files_name_the_slo_and_how_often_its_rules_are_evaluated():

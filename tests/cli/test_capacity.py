@@ -1,0 +1,126 @@
+"""`holdfast capacity`: what it refuses, and one small search of a real server by the real generator, kept all along."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import make_bench, until
+from holdfast.errors import UsageError
+from holdfast.loadtest.capacity import profile_of, slos_of
+
+SERVER = Path(__file__).parents[1] / "load" / "sse_server.py"
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return make_bench(tmp_path)
+
+
+@pytest.fixture
+def host():
+    """The address of a real chat server that answers each request within some hundredths of a second."""
+    with subprocess.Popen([sys.executable, SERVER], stdout=subprocess.PIPE, text=True) as process:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/ok"
+        process.terminate()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("chat-peek", "did you mean chat-peak"),
+        ("chat-replay", "arrivals = trace: its rate is not ours"),
+    ],
+)
+def test_a_profile_whose_rate_cannot_be_chosen_is_refused(bench, name, said):
+    with pytest.raises(UsageError) as wrong:
+        profile_of(bench.root, name)
+    assert said in f"{wrong.value} {wrong.value.hint}"
+
+
+def test_a_profile_whose_rate_changes_is_refused(bench):
+    text = (bench.root / "loadtests/chat-peak.conf").read_text(encoding="utf-8")
+    bench.write("loadtests/ramp.conf", text.replace("rate = 12", "rate = 12\nshape = ramp(1, 4, 60s)"))
+    with pytest.raises(UsageError, match="a rate that changes"):
+        profile_of(bench.root, "ramp")
+
+
+def test_without_names_all_slos_of_the_gateway_that_clients_witness_must_hold(bench):
+    assert [slo.id for slo in slos_of(bench.root, ())] == ["gateway/availability", "gateway/ttft", "gateway/e2e"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("gateway/tfft", "did you mean gateway/ttft"), ("gateway/token-gap", "clients cannot witness")],
+)
+def test_an_slo_that_cannot_be_witnessed_is_refused(bench, name, said):
+    with pytest.raises(UsageError) as wrong:
+        slos_of(bench.root, [name])
+    assert said in f"{wrong.value} {wrong.value.hint}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--from", "9"), "--from: expected a rate such as 40/s"),
+        (("--from", "9/s", "--to", "3/s"), "rates must rise"),
+        (("--probe", "soon"), "--probe: expected a duration"),
+        (("--host", "http://127.0.0.1:9", "--without", "1"), "only be stopped on the embedded platform"),
+        (("--prices", "nowhere.yaml"), "no such file"),
+        ((), "no platform is up"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_before_anything_is_loaded(bench, words, said):
+    code, text = bench.do("capacity", "chat-peak", *words)
+    assert code == (75 if not words else 2), text
+    assert said in text
+    assert not list(bench.runs.glob("capacity-*"))
+
+
+WORDS = ("--slo", "gateway/e2e", "--from", "4/s", "--to", "16/s", "--probe", "3s", "--within", "60s", "--probes", "3")
+
+
+@pytest.mark.slow
+def test_a_server_that_bears_the_highest_rate_has_no_capacity_in_range(bench, host):
+    code, text = bench.do("capacity", "chat-peak", "--host", host, *WORDS, "--json")
+    told = json.loads(text[text.index("\n{") :])
+    # Nothing fails, so no boundary was found; and a few seconds prove little.
+    assert code == 10, text
+    assert told["boundary"] in {"never failed in range", "undecided"}
+    assert [probe["rate"] for probe in told["probes"]][:2] == [4.0, 16.0]
+    folder = Path(told["folder"])
+    assert json.loads((folder / "answer.json").read_text(encoding="utf-8"))["state"] == "UNKNOWN"
+    lines = (folder / "all" / "probes.ndjson").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == len(told["probes"])
+    assert (folder / "all" / "probe-01" / "load.ndjson").stat().st_size > 0
+    assert "<svg" in (folder / "capacity.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_search_that_is_interrupted_keeps_what_it_has_and_leaves_no_load(bench, host):
+    process = bench.start("capacity", "chat-peak", "--host", host, *WORDS)
+    until(lambda: list(bench.runs.glob("capacity-*/all/probes.ndjson")), 60, "the first probe")
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, text
+    assert "stopped by SIGINT" in text
+    (folder,) = bench.runs.glob("capacity-*")
+    assert json.loads((folder / "answer.json").read_text(encoding="utf-8"))["why"] == "stopped by SIGINT"
+    assert bench.load_processes() == []
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_keeps_what_it_has(bench, host):
+    process = bench.start("capacity", "chat-peak", "--host", host, *WORDS)
+    until(lambda: list(bench.runs.glob("capacity-*/all/probes.ndjson")), 60, "the first probe")
+    process.kill()
+    process.communicate(timeout=60)
+    (lines,) = bench.runs.glob("capacity-*/all/probes.ndjson")
+    assert json.loads(lines.read_text(encoding="utf-8").splitlines()[0])["rate"] == 4.0
+    until(lambda: not bench.load_processes(), 10, "the load to die with its harness")
