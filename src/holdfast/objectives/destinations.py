@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from holdfast.errors import SpecError, UsageError
+from holdfast.objectives.shares import each
 from holdfast.store.folder import write_whole
 
 if TYPE_CHECKING:
@@ -79,21 +80,22 @@ def all_read(found: Iterable[Place], reader: Callable[[str, str], tuple[str, lis
 
     Raises SpecError with the problems of all files at once, and UsageError where a file gives no rules.
     """
-    texts: dict[Path | None, str] = {}
-    problems: list[Problem] = []
-    for place in found:
-        try:
-            text, wrong = reader(_text(place.source), str(place.source))
-        except SpecError as error:
-            problems += error.problems
-            continue
-        if not text and not wrong:
-            raise UsageError(f"{place.source} gives no rules", hint="are all of its alerts and recordings left out?")
-        problems += wrong
-        texts[place.target] = text
+    places = list(found)
+    answers = each(lambda place: _read(place, reader), places)
+    problems = [problem for _, wrong in answers for problem in wrong]
     if problems:
         raise SpecError(tuple(problems))
-    return texts
+    return {place.target: text for place, (text, _) in zip(places, answers, strict=True)}
+
+
+def _read(place: Place, reader: Callable[[str, str], tuple[str, list[Problem]]]) -> tuple[str, Sequence[Problem]]:
+    try:
+        text, problems = reader(_text(place.source), str(place.source))
+    except SpecError as error:
+        return "", error.problems
+    if not text and not problems:
+        raise UsageError(f"{place.source} gives no rules", hint="are all of its alerts and recordings left out?")
+    return text, problems
 
 
 def _text(path: Path) -> str:

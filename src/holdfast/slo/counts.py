@@ -89,18 +89,24 @@ def total_expr(slo: Slo, today: datetime | None = None) -> str:
 
 
 def bad_expr(slo: Slo) -> str:
-    """The bad ones among them: none where no error was ever seen, all where that is not known.
+    """The bad ones among them: none where no error was ever seen, all where that is not known, never more than all.
 
-    What is all events less the good ones is there with both; where it is not, no good one was ever seen.
+    What is all events less the good ones is there with both; where it is not, no good one was ever seen, or nothing.
     """
-    total, errors = f"{names_of(slo)[0]}{selector(slo)}", _bad(slo)
+    total = f"{names_of(slo)[0]}{selector(slo)}"
+    errors = f"0 * {total} + {_ignoring(slo)} group_left() clamp_min({_bad(slo)}, 0)"
     less_good = isinstance(slo.indicator, Events) and promql.subtracts(slo.indicator.error_query)
-    return (
-        f"({total} and on() ({silence(slo)}))\n"
-        f"or\n(0 * {total} + {_ignoring(slo)} group_left() clamp_min({errors}, 0) < {total})\n"
-        f"or\n({total} and {_ignoring(slo)} {errors})\n"
-        f"or\n{total if less_good else f'0 * {total}'}"
-    )
+    known = errors if less_good else f"({errors} or 0 * {total})"
+    dead = "" if less_good and _falls_silent_too(slo) else f"({total} and on() ({silence(slo)}))\nor\n"
+    return f"{dead}{known} < {total}\nor\n{total}"
+
+
+def _falls_silent_too(slo: Slo) -> bool:
+    """Whether there is no answer about errors once all events are silent."""
+    if not isinstance(slo.indicator, Events):
+        return False
+    every, bad = (set(promql.selectors(query)) for query in (slo.indicator.total_query, slo.indicator.error_query))
+    return every <= bad and promql.needs_all(slo.indicator.error_query) and dead_after(slo) >= window_of(slo)
 
 
 def _everything(slo: Slo) -> str:
@@ -110,9 +116,9 @@ def _everything(slo: Slo) -> str:
 def _total(slo: Slo) -> str:
     if isinstance(slo.indicator, Events) and isinstance(slo.budgeting, Occurrences):
         return f"{_counted(slo, slo.indicator.total_query)} >= 0 < Inf"
-    # A slice weighs 1 when there is a number for it: a comparison with NaN is 0.
+    # A slice weighs 1 when there is a number for it, whichever: a comparison with NaN is 0.
     least = "-Inf" if isinstance(slo.indicator, Threshold) else "0"
-    return f"{_counted(slo, _everything(slo))} >= bool {least}"
+    return f"{_plain(slo, _everything(slo))} >= bool {least}"
 
 
 def _bad(slo: Slo) -> str:
@@ -130,7 +136,7 @@ def _slice(slo: Slo, bad: str, total: str) -> str:
     if isinstance(slo.budgeting, Timeslices):
         allowed = f"{round(1 - slo.budgeting.target, 12):.12g}"
         return _unless(f"{bad} <= bool {allowed}{total and ' * ' + total}")
-    return f"({bad} / ({total} > 0) or 0 * {total})" if total else bad
+    return f"({bad} / ({total} > 0) or {total} == 0)" if total else bad
 
 
 def _unless(good: str) -> str:
@@ -139,11 +145,20 @@ def _unless(good: str) -> str:
 
 
 def _counted(slo: Slo, query: str) -> str:
-    """A query over the records' window; on lines of its own, since it may end in a comment."""
-    window = show_duration(window_of(slo))
-    alive = promql.selectors(_everything(slo))[0].text if isinstance(slo.indicator, Events) else ""
-    plain = promql.counted(query, window, alive) if alive else promql.WINDOW.sub(window, query)
-    return f"(\n{plain.strip()}\n)"
+    """A query in the unit of its indicator: events, or whatever it measures."""
+    if not isinstance(slo.indicator, Events):
+        return _plain(slo, query)
+    alive = promql.selectors(slo.indicator.total_query)[0].text
+    return _lines(promql.counted(query, show_duration(window_of(slo)), alive))
+
+
+def _plain(slo: Slo, query: str) -> str:
+    return _lines(promql.WINDOW.sub(show_duration(window_of(slo)), query))
+
+
+def _lines(query: str) -> str:
+    """On lines of its own, since it may end in a comment."""
+    return f"(\n{query.strip()}\n)"
 
 
 def _ignoring(slo: Slo) -> str:

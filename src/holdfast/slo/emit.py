@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cmp_to_key, lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.slo.compat.resolve import is_text
 
@@ -62,48 +62,39 @@ def ordered(labels: Mapping[str, str]) -> dict[str, str]:
     return {name: labels[name] for name in _order(tuple(labels))}
 
 
-class _Block(NamedTuple):
-    """A mapping as it was written at the column of `pad`."""
-
-    pad: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Writer:
-    """The lines so far, and how whole mappings seen are written."""
+    """The lines so far, and the last labels: with its column, and as they were written, for many rules share theirs."""
 
     out: list[str] = field(default_factory=list)
-    blocks: dict[int, _Block] = field(default_factory=dict)
+    labels: tuple[object, str, str] = (None, "", "")
 
     def mapping(self, tree: Mapping[str, Any], lead: str, pad: str) -> None:
         """One mapping at the column of `pad`; before its first key stands `lead`."""
-        out = self.out
         for key, value in tree.items():
             if isinstance(value, str):
-                name, text = _short_key(key), _short_text(value) if len(value) <= _SHORT_TEXT else None
-                out.append(f"{lead}{name}: {text}\n" if name and text else lead + _entry(key, value, pad))
+                line = _line(key, value) if len(value) <= _SHORT_TEXT else ""
+                self.out.append(lead + (line or _entry(key, value, pad)))
             elif value:
-                out.append(f"{lead}{_short_key(key) or _key(key, pad)}:\n")
-                self.below(value, pad)
+                self.out.append(f"{lead}{_short_key(key) or _key(key, pad)}:\n")
+                if isinstance(value, list | tuple):
+                    for item in value:
+                        self.mapping(item, pad + "- ", pad + "  ")
+                else:
+                    self.below(value, pad + "  ")
             else:
                 continue
             lead = pad
 
-    def below(self, value: Sequence[Mapping[str, Any]] | Mapping[str, Any], pad: str) -> None:
-        """What a key has that is no text."""
-        inner = pad + "  "
-        if isinstance(value, list | tuple):
-            for item in value:
-                self.mapping(item, pad + "- ", inner)
-            return
-        before = self.blocks.get(id(value))
-        if before is None or before.pad != inner:
-            start = len(self.out)
-            self.mapping(value, inner, inner)  # type: ignore[arg-type]
-            self.blocks[id(value)] = before = _Block(inner, "".join(self.out[start:]))
-            del self.out[start:]
-        self.out.append(before.text)
+    def below(self, tree: Mapping[str, Any], pad: str) -> None:
+        """A mapping under its key; one of short texts alone, as most are, is written at once."""
+        if tree is self.labels[0] and pad == self.labels[1]:
+            self.out.append(self.labels[2])
+        elif set(map(type, tree.values())) == {str} and all(lines := [*map(_line, tree, tree.values())]):
+            self.labels = (tree, pad, pad + pad.join(lines))
+            self.out.append(self.labels[2])
+        else:
+            self.mapping(tree, pad, pad)
 
 
 def _entry(key: str, value: str, pad: str) -> str:
@@ -123,17 +114,18 @@ def _placed(value: str, column: int, pad: str) -> str:
 
 
 @lru_cache(maxsize=16384)
-def _short_text(value: str) -> str | None:
-    """A text that looks the same wherever it stands; None for others."""
-    if "\n" in value or not value.isascii():
-        return None
+def _line(key: str, value: str) -> str:
+    """One key with its text where that looks the same in any column; else nothing."""
+    name = _short_key(key)
+    if not name or len(value) > _SHORT_TEXT or "\n" in value or not value.isascii():
+        return ""
     shown = _flat(value)
-    return shown if len(shown) <= _SHORT_TEXT else None
+    return f"{name}: {shown}\n" if len(shown) <= _SHORT_TEXT else ""
 
 
 @lru_cache(maxsize=4096)
 def _short_key(key: str) -> str | None:
-    """The same for a key."""
+    """A key that looks the same in any column; None for others."""
     shown = _flat(key) if key.isascii() and not _BREAK.search(key) else ""
     return shown if len(shown) <= _SHORT_KEY else None
 

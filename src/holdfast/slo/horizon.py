@@ -40,23 +40,35 @@ def exclusions(slo: Slo, today: datetime | None) -> str:
     """A scalar, 1 while events do not count and 0 else; empty text where the SLO has no exclusion left."""
     if not slo.exclusions:
         return ""
-    now = _unix(today)
-    spans = excluded(slo, now, now + AHEAD)
+    spans = excluded_ahead(slo, today)
     lengths = {start: end - start for start, end in spans}
     terms = (_during(run, lengths[run.first]) for run in _runs([start for start, _ in spans], lengths))
     return " + ".join(terms)
 
 
+def excluded_ahead(slo: Slo, today: datetime | None) -> tuple[Span, ...]:
+    """The exclusions that are written out, in order."""
+    now = _unix(today)
+    return excluded(slo, now, now + AHEAD)
+
+
 def period_label(slo: Slo, today: datetime | None) -> str:
     """A vector of one sample, 1, whose label is when the period began (Unix seconds); empty where the window rolls."""
-    if not isinstance(slo.window, Calendar):
+    starts = starts_ahead(slo, today)
+    if not starts:
         return ""
-    starts = [start for _, (start, _) in _ahead(slo.window, _unix(today))]
     # The last one goes on, whatever came before it at even times.
     runs = [*_runs(starts[:-1], {}), _Run(starts[-1], 0.0, 1)]
     ends = [later.first for later in runs[1:]]
     terms = [_began(run, end) for run, end in zip(runs, [*ends, None], strict=True)]
     return f'count_values("{PERIOD}", vector({" + ".join(terms)}))'
+
+
+def starts_ahead(slo: Slo, today: datetime | None) -> tuple[float, ...]:
+    """When each period begins that is written out, in order; none where the window rolls."""
+    if not isinstance(slo.window, Calendar):
+        return ()
+    return tuple(start for _, (start, _) in _ahead(slo.window, _unix(today)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ def _sli(slo: Slo, today: datetime | None) -> list[Rule]:
 
 def _ratio(slo: Slo, window: str, sums: tuple[str, str]) -> Rule:
     bad, total = sums
-    expr = f"{bad}\n/\n({total} > 0)\nor\n0 * {total}"
+    # Where the sum of all events is 0, it is the ratio too; were bad ones ever missing, it would be no small one.
+    expr = f"{bad}\n/\n({total} > 0)\nor\n{total}"
     return {"record": f"slo:sli_error:ratio_rate{window}", "expr": expr, "labels": {**_labels(slo), _WINDOW: window}}
 
 

@@ -46,12 +46,16 @@ def command(files: tuple[Path, ...], out: Path | None, *, compat: str | None, on
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """A second's work that keeps nearly all it makes: looking for garbage would take as long again."""
+    """A second's work that keeps nearly all it makes: looking for garbage would take as long again.
+
+    What there is at the end goes with the process; frozen, it is not searched either.
+    """
     was = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was:
             gc.enable()
 
@@ -99,6 +103,6 @@ def _finish(made: dict[Path | None, str], *, only_check: bool) -> int:
         write(made, changed)
         if None in made:
             click.echo(made[None], nl=False)
-    for path in changed:
-        click.echo(f"{'stale' if only_check else 'wrote'} {path}")
+    said = "stale" if only_check else "wrote"
+    click.echo("".join(f"{said} {path}\n" for path in changed), nl=False)
     return ExitCode.FAIL if only_check and changed else ExitCode.PASS

@@ -16,7 +16,7 @@ _UNITS: Final = (
     *(("h", 3_600_000, False), ("m", 60_000, False), ("s", 1000, False), ("ms", 1, False)),
 )
 """Milliseconds of each unit, and whether it is only used for what is a multiple of it."""
-_SAFE: Final = re.compile(r'[^"\\\x00-\x1f\x7f-\U0010ffff]*')
+_SAFE: Final = re.compile(r"[ !#-\[\]-~]*")
 _ESCAPES: Final = {"\a": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v", '"': '"', "\\": "\\"}
 _LEAST: Final = -4
 _MOST: Final = 5

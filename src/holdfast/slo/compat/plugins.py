@@ -1,11 +1,7 @@
-"""Sloth's chain of steps that make an SLO's rules: its own ones, those it ships besides, and their settings.
-
-A step works on the rules so far. The four default ones stand at priority 0: what has a lower one runs before them.
-"""
+"""The steps of Sloth's chain, its own and those it ships besides, with settings: each changes the rules so far."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field
@@ -28,7 +24,7 @@ from holdfast.slo.files.windows import prometheus_duration
 from holdfast.spec.shapes import Strict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 _CORRECTION: Final = "slo:numerator_correction:ratio"
 _FIVE_MINUTES: Final = 300.0
@@ -213,27 +209,3 @@ STEPS: Final[Mapping[str, type[Step]]] = {
     "sloth.dev/contrib/validate_victoria_metrics/v1": Step,
 }
 """The steps that ship with Sloth, by id. Validation is the reader's: here it has already passed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """One step's place in the chain."""
-
-    step: Step
-    priority: int = 0
-
-
-def chained(request: Request, links: Sequence[Link], *, alone: bool = False) -> Rules:
-    """The rules an SLO has after every step, by priority; `alone` without the default ones."""
-    ordered = sorted(links, key=lambda link: link.priority)
-    rules = Rules()
-    for link in ordered:
-        if link.priority < 0:
-            link.step.apply(request, rules)
-    if not alone:
-        rules.sli.rules, rules.meta.rules = sli_rules(request), meta_rules(request)
-        rules.alerts.rules = alert_rules(request)
-    for link in ordered:
-        if link.priority >= 0:
-            link.step.apply(request, rules)
-    return rules

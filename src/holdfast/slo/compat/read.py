@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from holdfast.model.slo import DAY
 from holdfast.slo.compat import go
-from holdfast.slo.compat.plugins import STEPS, Link, Step
+from holdfast.slo.compat.chain import Link
 from holdfast.slo.compat.rules import Alert, Request, Windows
 from holdfast.slo.files import sloth
 from holdfast.spec.shapes import shaped
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
     from holdfast.errors import Problem
     from holdfast.model.slo import Tier
+    from holdfast.slo.compat.plugins import Step
     from holdfast.slo.files import kubernetes, openslo_alpha
     from holdfast.spec.source import Path, Source
 
-_COMMENT: Final = re.compile(r"^#.*$", re.MULTILINE)
-_CUT: Final = re.compile(r"^---", re.MULTILINE)
+_COMMENT: Final = re.compile(r"\n#.*")
+_CUT: Final = "\n---"
 _FAMILY: Final = "slo"
 _PLUGINS: Final = "plugins of your own are Go code, which only sloth runs; Sloth's own: "
 _BAD_SHARE: Final = "\n  1 - (\n    (\n      {}\n    )\n    /\n    (\n      {}\n    )\n  )\n"
@@ -79,14 +80,11 @@ def read_documents(text: str, file: str, options: Options) -> tuple[list[Documen
 
 def _parts(text: str) -> Iterator[str]:
     """The documents as Sloth cuts them, each on the lines where it stood."""
-    clean = _COMMENT.sub("", text.rstrip())
-    start = 0
-    for end in [*(found.start() for found in _CUT.finditer(clean)), len(clean)]:
-        part = clean[start:end]
+    lines = -1  # the line break added here is not in the file
+    for part in _COMMENT.sub("\n", "\n" + text.rstrip()).split(_CUT):
         if body := part.strip():
-            lines = clean.count("\n", 0, start + part.index(body[0]))
-            yield "\n" * lines + body
-        start = end + 3
+            yield "\n" * (lines + part.count("\n", 0, part.index(body[0]))) + body
+        lines += part.count("\n") + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +188,10 @@ class _Reader:
         return None
 
     def _links(self, plugins: sloth.Plugins, path: Path) -> list[tuple[Link, Path]]:
+        if not plugins.chain:
+            return []
+        from holdfast.slo.compat.plugins import STEPS  # noqa: PLC0415 - imported where it is needed
+
         found = [(index, use, STEPS.get(use.id)) for index, use in enumerate(plugins.chain)]
         for index, use, kind in found:
             if kind is None:

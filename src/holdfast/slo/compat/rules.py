@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.slo.compat import go
@@ -26,14 +27,14 @@ _BUDGET: Final = "slo:error_budget:ratio"
 _PERIOD_BURN: Final = "slo:period_burn_rate:ratio"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Windows:
     """A period in seconds and its four tiers: page quick and slow, ticket quick and slow."""
 
     period: float
     tiers: tuple[Tier, ...]
 
-    @property
+    @cached_property
     def lengths(self) -> list[float]:
         """Every window once, the shortest first, and the period at the end."""
         return [*sorted({length for tier in self.tiers for length in (tier.short, tier.long)}), self.period]
@@ -58,7 +59,7 @@ class Alert:
     annotations: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """One SLO as Sloth understands it; `objective` in percent, and either two queries or one of their ratio."""
 
@@ -75,17 +76,17 @@ class Request:
     about: Mapping[str, str]
     """Labels of the info metric: version, mode, spec."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """What the names of groups end with."""
         return f"{self.service}-{self.name}"
 
-    @property
+    @cached_property
     def ids(self) -> dict[str, str]:
         """The labels that name the SLO."""
         return {"sloth_id": self.id, "sloth_service": self.service, "sloth_slo": self.name}
 
-    @property
+    @cached_property
     def selector(self) -> str:
         """The same as a selector of series."""
         return f'{{sloth_id="{self.id}", sloth_service="{self.service}", sloth_slo="{self.name}"}}'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.slo.compat import go
-from holdfast.slo.compat.plugins import chained
+from holdfast.slo.compat.chain import chained
 from holdfast.slo.emit import document, dump, ordered
 
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ def _plain(name: str, group: Group) -> dict[str, Any]:
 
 
 def _rules(group: Group) -> Iterator[Rule]:
-    """The rules with their labels in order; those that share a mapping go on sharing one, which is then shown once."""
-    shown: dict[int, dict[str, str]] = {}
+    """The rules with their labels in order; neighbours that share a mapping go on sharing one, which is shown once."""
+    before, labels = None, {}
     for rule in group.rules:
-        labels = shown.get(id(rule["labels"]))
-        if labels is None:
-            labels = shown[id(rule["labels"])] = ordered(rule["labels"])
+        if rule["labels"] is not before:
+            before = rule["labels"]
+            labels = ordered(before)
         if "annotations" in rule:
             yield {**rule, "labels": labels, "annotations": ordered(rule["annotations"])}
         else:

@@ -75,6 +75,8 @@ def _filled(text: str) -> str:
 
 def _template(text: str) -> str:
     """What Prometheus fills in when an alert fires, as far as it can be told without Go's templates."""
+    if "{{" not in text:
+        return text
     inside = " ".join(_STRING.sub("", action) for action in _ACTION.findall(text))
     if "{{" in _ACTION.sub("", text):
         raise FieldError("a template is not closed", "{{ $labels.sloth_slo }}", code="slo/template", fragment="{{")

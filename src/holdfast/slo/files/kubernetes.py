@@ -65,8 +65,8 @@ class SliShape(sloth.SliShape):
 class AlertingShape(sloth.AlertingShape):
     """Both alerts, and what they share."""
 
-    page_alert: sloth.AlertShape = Field(default=sloth.AlertShape(), alias="pageAlert")
-    ticket_alert: sloth.AlertShape = Field(default=sloth.AlertShape(), alias="ticketAlert")
+    page_alert: sloth.AlertShape = Field(default_factory=lambda: sloth.PLAIN_ALERT, alias="pageAlert")
+    ticket_alert: sloth.AlertShape = Field(default_factory=lambda: sloth.PLAIN_ALERT, alias="ticketAlert")
 
 
 class SloShape(sloth.BareSlo):
@@ -82,7 +82,7 @@ class Spec(Strict):
 
     service: Name
     labels: Labels = Field(default_factory=dict)
-    slo_plugins: sloth.Plugins = Field(default=sloth.Plugins(), alias="sloPlugins")
+    slo_plugins: sloth.Plugins = Field(default_factory=lambda: sloth.NO_PLUGINS, alias="sloPlugins")
     slos: list[SloShape] = Field(min_length=1)
 
 

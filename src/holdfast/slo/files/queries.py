@@ -15,7 +15,7 @@ from holdfast.spec.shapes import FieldError
 
 WINDOW: Final = "{{.window}}"
 _PLACE: Final = re.compile(r"\{\{ *\.window *\}\}")
-_GLUED: Final = re.compile(r"[\w.]+\{\{ *\.window *\}\}|\{\{ *\.window *\}\}[\w.]+")
+_GLUED: Final = re.compile(r"(?<![\w.])[\w.]+\{\{ *\.window *\}\}|\{\{ *\.window *\}\}[\w.]+")
 _TEMPLATE: Final = re.compile(r"\{\{.{0,40}")
 _FIXED: Final = re.compile(r"\[\s*\d+(?:ms|[smhdwy])[^\]\n]*\]")
 _QUOTED: Final = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`""")

@@ -57,6 +57,10 @@ class Plugins(Strict):
     chain: list[PluginUse] = Field(default_factory=list)
 
 
+NO_PLUGINS: Final = Plugins()
+"""A default for all files; one that stands in a field is copied for each of them, because it holds a list."""
+
+
 class EventsShape(Strict):
     """Bad events and all of them."""
 
@@ -99,14 +103,18 @@ class AlertShape(Strict):
     annotations: Annotations = Field(default_factory=dict)
 
 
+PLAIN_ALERT: Final = AlertShape()
+"""A default for all files, as above."""
+
+
 class AlertingShape(Strict):
     """Both alerts, and what they share."""
 
     name: str = ""
     labels: AlertLabels = Field(default_factory=dict)
     annotations: Annotations = Field(default_factory=dict)
-    page_alert: AlertShape = AlertShape()
-    ticket_alert: AlertShape = AlertShape()
+    page_alert: AlertShape = Field(default_factory=lambda: PLAIN_ALERT)
+    ticket_alert: AlertShape = Field(default_factory=lambda: PLAIN_ALERT)
 
     @model_validator(mode="after")
     def _named(self) -> AlertingShape:
@@ -124,7 +132,7 @@ class BareSlo(Strict):
     description: str = ""
     objective: Percentage
     labels: Labels = Field(default_factory=dict)
-    plugins: Plugins = Plugins()
+    plugins: Plugins = Field(default_factory=lambda: NO_PLUGINS)
     sli: SliShape
     alerting: AlertingShape
 
@@ -141,7 +149,7 @@ class File(Strict):
     version: Annotated[str, AfterValidator(_version)]
     service: Name
     labels: Labels = Field(default_factory=dict)
-    slo_plugins: Plugins = Plugins()
+    slo_plugins: Plugins = Field(default_factory=lambda: NO_PLUGINS)
     extension: Extension | None = Field(default=None, alias=KEY)
     slos: list[SloShape] = Field(min_length=1)
 

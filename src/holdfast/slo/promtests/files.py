@@ -7,12 +7,14 @@ one evaluation more or less from one release of Prometheus to the next: traffic 
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import yaml
 
 from holdfast.model.slo import DAY, Rolling
 from holdfast.slo import rules
+from holdfast.slo.promtests.given import given_cases
 from holdfast.slo.promtests.horizon import horizon_cases, times_of, variants
 from holdfast.slo.promtests.hostile import hostile_cases
 from holdfast.slo.promtests.probe import probe
@@ -51,7 +53,8 @@ def asked_of(slo: Slo, rule_text: str, today: datetime | None) -> dict[str, str]
     subject, times = Subject(slo, probe(slo)), times_of(slo, today)
     groups = re.findall(r"^- name: (\S+)$", rule_text, re.MULTILINE)
     parts: dict[tuple[str, float], list[Case]] = {}
-    for case in [*ordinary_cases(subject), *hostile_cases(subject), *horizon_cases(subject, times)]:
+    every = (ordinary_cases(subject), hostile_cases(subject), given_cases(subject), horizon_cases(subject, times))
+    for case in chain(*every):
         parts.setdefault((case.variant, case.step), []).append(case)
     return {_tests(slo, *part): _file(slo, part, cases, groups) for part, cases in sorted(parts.items())}
 
@@ -176,7 +179,7 @@ def _forgotten(subject: Subject) -> Case:
     later = subject.truth(ends, subject.stretch(period - 2 * step))
     checks = (
         subject.ratio_is(period, whole, truth),
-        subject.ratio_is(period + 5 * step, whole, later, within=0.01 * later),
+        subject.ratio_is(period + 5 * step, whole, later, within=2 * step / period * later),
     )
     series = subject.series(*story, tick=tick)
     return subject.case(f"errors count for {whole} and no longer", step, series, *checks, tick=tick)

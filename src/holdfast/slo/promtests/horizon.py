@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from holdfast.model.slo import Calendar
+from holdfast.model.slo import DAY, Calendar
 from holdfast.slo import counts, rules
-from holdfast.slo.calendar import excluded, periods
-from holdfast.slo.horizon import AHEAD
+from holdfast.slo.calendar import periods
+from holdfast.slo.horizon import AHEAD, PERIOD, excluded_ahead, starts_ahead
 from holdfast.slo.promtests.series import Stretch
-from holdfast.slo.promtests.subject import STEPS, down, up
+from holdfast.slo.promtests.subject import STEPS, Check, down, up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,42 +25,65 @@ if TYPE_CHECKING:
 
 EXCLUDED: Final = "excluded"
 """The variant of the rules in which an exclusion comes early enough to be seen."""
+NAMED: Final = "named"
+"""The variant in which the first period that is written out begins at 0."""
+AFTER: Final = "after"
+"""The variant in which the last exclusion is over, and the next would come if it were written out."""
 _CALENDAR: Final = re.compile(r'count_values\("slo_period", vector\([^"]*?\)\)(?= *\)|$|\n)')
 _TIME: Final = re.compile(r"(?<=bool )\d{10}\b|(?<=vector\()\d{10}\b|(?<=time\(\) - )\d{10}\b")
+_START: Final = re.compile(_TIME.pattern + r"|(?<=\* \()\d{10}\b")
+"""In a calendar a time may stand alone: the start of a period that lies in no even run."""
 _CALM: Final = 6
+_TEN_DAYS: Final = 10 * DAY
 
 Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """What is asked about: a whole period with another behind it, and an exclusion; Unix seconds."""
+    """What is asked about: a whole period with another behind it, an exclusion, one too late; Unix seconds."""
 
-    period: Span | None
-    exclusion: Span | None
+    period: Span | None = None
+    exclusion: Span | None = None
+    too_late: float | None = None
+    starts: tuple[float, ...] = ()
+    """Of every period that is written out."""
 
 
 def times_of(slo: Slo, today: datetime | None) -> Times:
-    """The second period from today, and the first exclusion."""
+    """The second period and exclusion from today, and the middle of the exclusion that would come after the last."""
     if today is None:
-        return Times(None, None)
+        return Times()
     now = today.timestamp()
     found = periods(slo.window, now, now + AHEAD) if isinstance(slo.window, Calendar) else ()
-    spans = excluded(slo, now, now + AHEAD)
-    return Times(found[1][1] if len(found) > 1 else None, spans[0] if spans else None)
+    spans = excluded_ahead(slo, today) if slo.exclusions else ()
+    coming = [span for span in spans if span[1] > now][:2]
+    return Times(
+        period=found[1][1] if len(found) > 1 else None,
+        exclusion=coming[-1] if coming else None,
+        too_late=_too_late(spans),
+        starts=starts_ahead(slo, today),
+    )
+
+
+def _too_late(spans: Sequence[Span]) -> float | None:
+    if len(spans) < len(("one before", "the last")):
+        return None
+    before, (start, end) = spans[-2][0], spans[-1]
+    return start + (start - before) + (end - start) / 2
 
 
 def moved(rule_text: str, *, calendar: float = 0.0, exclusions: float = 0.0) -> str:
     """The same rules with their times so many seconds earlier."""
     parts, end = [], 0
     for found in _CALENDAR.finditer(rule_text):
-        parts += [_earlier(rule_text[end : found.start()], exclusions), _earlier(found[0], calendar)]
+        parts += [_earlier(rule_text[end : found.start()], exclusions), _earlier(found[0], calendar, _START)]
         end = found.end()
     return "".join([*parts, _earlier(rule_text[end:], exclusions)])
 
 
-def _earlier(text: str, by: float) -> str:
-    return _TIME.sub(lambda found: f"{float(found[0]) - by:.0f}", text)
+def _earlier(text: str, by: float, times: re.Pattern[str] = _TIME) -> str:
+    return times.sub(lambda found: f"{float(found[0]) - by:.0f}", text)
 
 
 def variants(slo: Slo, rule_text: str, times: Times) -> dict[str, str]:
@@ -70,16 +93,29 @@ def variants(slo: Slo, rule_text: str, times: Times) -> dict[str, str]:
     if times.exclusion:
         begins = times.exclusion[0] - _CALM * _step(slo, times.exclusion)
         found[EXCLUDED] = moved(rule_text, calendar=by, exclusions=begins)
+    if times.starts:
+        found[NAMED] = moved(rule_text, calendar=times.starts[0])
+    if times.too_late:
+        found[AFTER] = moved(rule_text, calendar=by, exclusions=times.too_late - _CALM * counts.window_of(slo))
     return found
 
 
 def horizon_cases(subject: Subject, times: Times) -> list[Case]:
     """What the rules owe when a period ends, and of times that do not count."""
     made = [_next_period(subject, times.period)] if times.period else []
+    made += [_named(subject, times.starts)] if times.starts else []
     first = times.exclusion
     if first and first[1] - first[0] >= 3 * _step(subject.slo, first):
         made += [_excluded(subject, first), *_dark(subject, first)]
-    return made
+    return [*made, _counts_again(subject)] if times.too_late else made
+
+
+def _counts_again(subject: Subject) -> Case:
+    """Beyond what is written out nothing is excluded."""
+    end = _CALM * subject.tile
+    story = subject.stretch(end, min(0.5, subject.slo.budget / 2) if subject.graded else 1.0)
+    series, checks = subject.series(story), subject.records_are(end, story)
+    return subject.case("nothing is excluded after the last exclusion", end, series, *checks, variant=AFTER)
 
 
 def _period_begins(times: Times) -> float:
@@ -117,6 +153,21 @@ def _next_period(subject: Subject, period: tuple[float, float]) -> Case:
     tick = subject.tile / 2
     series = subject.series(*story, tick=tick)
     return subject.case("a new period begins with its whole budget", step, series, *checks, tick=tick)
+
+
+def _named(subject: Subject, starts: Sequence[float]) -> Case:
+    """Every ten days, and once beyond the last start: records bear the name of the period that has begun."""
+    begun, tile = [start - starts[0] for start in starts], subject.tile
+    story, checks = [], []
+    for number in range(1, round(up(begun[-1], _TEN_DAYS) / _TEN_DAYS) + 1):
+        at = number * _TEN_DAYS
+        story += [Stretch(length=_TEN_DAYS - 2 * tile, events=0, dark=True), subject.stretch(2 * tile)]
+        name = f"{max(start for start in begun if start <= at):.0f}"
+        expr = f"count by ({PERIOD}) ({counts.names_of(subject.slo)[0]}{counts.selector(subject.slo)})"
+        checks.append(Check(at=at, expr=expr, samples=(({PERIOD: name}, 1.0),)))
+    tick = tile / 2
+    series = subject.series(*story, tick=tick)
+    return subject.case("each period has its name", _TEN_DAYS, series, *checks, tick=tick, variant=NAMED)
 
 
 def _excluded(subject: Subject, span: tuple[float, float]) -> Case:

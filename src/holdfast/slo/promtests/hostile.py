@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from holdfast.slo import counts, rules
-from holdfast.slo.promtests.probe import CannotTestError, response
+from holdfast.model.slo import Events, Timeslices
+from holdfast.slo import counts, promql, rules
+from holdfast.slo.promtests.probe import CannotTestError, is_selected, queries_of, response
 from holdfast.slo.promtests.series import Birth, Stretch, only_bad, only_good
-from holdfast.slo.promtests.subject import down, up
+from holdfast.slo.promtests.subject import Check, down, up
 from holdfast.slo.tiers import threshold
 from holdfast.units import show_duration
 
@@ -18,23 +19,29 @@ if TYPE_CHECKING:
     from holdfast.slo.promtests.subject import Case, Subject
 
 _MINUTE: Final = 60.0
-_LONG: Final = 2.5 * 3600.0
+_LONG: Final = 1.25 * 3600.0
+_MOST_APART: Final = 8
+"""Bad events that are seen one after the other within the hour in which they are counted."""
 _BORN_WITH: Final = 50
+_EARLY: Final = 3
+"""Samples before a birth: the target was scraped before, but for less than a record looks back."""
 _COUNTED_BEFORE: Final = 5000
 _ELSEWHERE: Final = {"instance": "probe:2"}
+_BESIDE: Final = {"beside": "it"}
 
 
 def hostile_cases(subject: Subject) -> list[Case]:
     """Those that make sense for the SLO."""
     made: tuple[Case | None, ...] = (
         _idle(subject),
+        _alone(subject),
         _never_erred(subject),
         _never_good(subject),
         _dead(subject),
         _restarted(subject),
         _born(subject, bad=True),
     )
-    made += (_born(subject, bad=False), _new_target(subject), _few(subject), *_all_bad(subject))
+    made += (_born(subject, bad=False), _more_series(subject), _new_target(subject), _few(subject), *_all_bad(subject))
     return [case for case in made if case]
 
 
@@ -58,6 +65,16 @@ def _idle(subject: Subject) -> Case | None:
     return subject.case("an idle hour is no number of errors", tile, subject.series(*story), *checks)
 
 
+def _alone(subject: Subject) -> Case:
+    """The first event there is, and a good one: no window has an error."""
+    tile, tick = subject.tile, subject.tick
+    one = replace(subject, probe=replace(subject.probe, good=subject.probe.good[:1]))
+    story = one.stretch(tick, events=1), one.stretch(tile - tick, events=0)
+    windows = [*(show_duration(one) for one in rules.windows_of(subject.slo)), _whole(subject)]
+    checks = [subject.ratio_is(tile, window, 0.0) for window in windows]
+    return subject.case("a lone good event is no error", tile, one.series(*story), *checks)
+
+
 def _all_bad(subject: Subject) -> list[Case]:
     """Nothing but errors, of one kind alone: all is bad."""
     probe, end = subject.probe, 3 * subject.tile
@@ -76,7 +93,8 @@ def _all_bad(subject: Subject) -> list[Case]:
 def _never_erred(subject: Subject) -> Case | None:
     """Without an error series there are no errors, and the whole budget."""
     absent = only_bad(subject.probe)
-    if not absent:
+    # A ratio that was made elsewhere has nothing to say where a part of it is missing.
+    if not (absent and isinstance(subject.slo.indicator, Events)):
         return None
     end = 3 * subject.tile
     story = Stretch(length=end, events=subject.busy)
@@ -84,7 +102,8 @@ def _never_erred(subject: Subject) -> Case | None:
     checks = [subject.ratio_is(end, window, 0.0) for window in windows]
     checks += [subject.is_near(end, "slo:period_error_budget_remaining:ratio", 1.0), subject.fire(end)]
     checks += subject.records_are(end, story)
-    series = subject.series(story, without=absent)
+    # Without what must not count, too: whether the service lives is not told by that.
+    series = subject.series(story, without={*absent, *subject.probe.ignored})
     return subject.case("a service that never failed has its whole budget", subject.tile, series, *checks)
 
 
@@ -109,16 +128,34 @@ def _dead(subject: Subject) -> Case:
     silent = dies + up(after, step) + 2 * step
     quickest = min(subject.tiers(), key=lambda tier: _outage(subject, tier), default=None)
     ends = up(silent + max(2 * tile, _outage(subject, quickest) if quickest else 0.0) + 2 * tile, step)
-    story = subject.stretch(dies), Stretch(length=ends - dies, events=0, dark=True)
-    spent = (ends - dies - after) / (ends - after)
-    checks = [subject.ratio_is(ends, _whole(subject), spent, within=2 * tile / ends)]
+    back = up(tile + 2 * tick, step)
+    story = subject.stretch(dies), Stretch(length=ends - dies, events=0, dark=True), subject.stretch(back)
+    spent, before = (ends - dies - after) / (ends - after), dies + down(after, step) - step
+    checks = [subject.ratio_is(ends, _whole(subject), spent, within=2 * tile / ends), _all_is_bad(subject, silent)]
+    if before >= dies + tile:
+        checks.append(subject.nothing_is_recorded(before))
     if subject.alerts:
-        checks.append(subject.no_data(silent, fires=True))
-        checks.append(subject.no_data(dies + down(after, step) - step, fires=False))
+        told = ((before, False), (silent, True), (ends + back, False))
+        checks += [subject.no_data(at, fires=fires) for at, fires in told]
+    if tick == step and all(raw.counter for raw in subject.probe.series):
+        # One sample is a sign of life and tells of no event.
+        checks.append(subject.nothing_is_recorded(ends + step))
     if quickest:
         checks.append(subject.tier_fires(ends, quickest, fires=True))
-    series = subject.series(*story, tick=tick)
+    alive = subject.series(subject.stretch(ends + back), tick=tick)
+    goes_on = {raw.text: alive[raw.text] for raw in subject.probe.ignored if not _is_asked_for(subject, raw)}
+    series = {**subject.series(*story, tick=tick), **goes_on}
     return subject.case(f"dead for {show_duration(after)} is told, and all bad", step, series, *checks, tick=tick)
+
+
+def _all_is_bad(subject: Subject, at: float) -> Check:
+    total, bad = (f"{name}{counts.selector(subject.slo)}" for name in counts.names_of(subject.slo))
+    return Check(at=at, expr=f"count({bad} == {total})", samples=(({}, 1.0),))
+
+
+def _is_asked_for(subject: Subject, raw: Raw) -> bool:
+    """Whether a series belongs to what tells that a service lives."""
+    return any(is_selected(one, raw) for one in promql.selectors(queries_of(subject.slo)[-1]))
 
 
 def _outage(subject: Subject, tier: Tier) -> float:
@@ -141,33 +178,79 @@ def _restarted(subject: Subject) -> Case | None:
 
 def _born(subject: Subject, *, bad: bool) -> Case | None:
     """The first errors there ever are, or the first good answers, come as a series that has a value."""
-    probe = subject.probe
+    probe, tile = subject.probe, subject.tile
     raws, every = (only_bad(probe), probe.bad) if bad else (only_good(probe), probe.good)
     ways = tuple(way for way in every if any(raw in raws for raw in way))
-    if not (ways and subject.by_event and subject.counts_events):
+    if not (ways and probe.graded and subject.counts_first):
         return None
-    tile = subject.tile
-    story = subject.stretch(6 * tile, 0.0 if bad else 1.0, events=100 * _BORN_WITH)
-    _, total = subject.weight(story)
     # A way that is made of new series alone adds its events; another turns events that were there into its kind.
-    new = sum(_BORN_WITH for way in ways if all(raw in raws for raw in way))
-    seen = _BORN_WITH * len(ways) if bad else total + new - _BORN_WITH * len(ways)
-    birth = Birth(at=3 * tile, events=_BORN_WITH, raws=raws, ways=ways)
-    check = subject.ratio_is(6 * tile, _whole(subject), seen / (total + new))
-    name = f"{'errors' if bad else 'good events'} that are first seen as {_BORN_WITH} are {_BORN_WITH}"
-    return subject.case(name, tile, subject.series(story, born=birth), check)
+    added = sum(all(raw in raws for raw in way) for way in ways)
+    worse, more = (len(ways) if bad else added - len(ways)), added
+    story = Stretch(length=tile, events=100 * _BORN_WITH, share=0.0 if bad else 1.0)
+    events = _BORN_WITH if subject.by_event else _that_tip(subject, story, worse, more)
+    first, rest = (
+        _changed(subject, story, events * worse, events * more),
+        subject.weight(replace(story, length=5 * tile)),
+    )
+    truth = (first[0] + rest[0]) / (first[1] + rest[1])
+    birth = Birth(at=_EARLY * subject.tick, events=events, raws=raws, ways=ways)
+    # And nothing but what counts can tell that it was.
+    series = subject.series(replace(story, length=6 * tile), born=birth, without=probe.ignored)
+    name = f"{'errors' if bad else 'good events'} that are first seen as {events} are {events}"
+    return subject.case(name, tile, series, subject.ratio_is(6 * tile, _whole(subject), truth))
+
+
+def _that_tip(subject: Subject, one: Stretch, worse: int, more: int) -> int:
+    """As few new events of each way as turn a good slice into a bad one, or a bad one into a good one."""
+    budgeting = subject.slo.budgeting
+    allowed = 1 - budgeting.target if isinstance(budgeting, Timeslices) else 0.5
+    bad, total = one.counted(subject.probe, subject.tick)
+    return int((allowed * total - bad) / (worse - allowed * more)) + 1
+
+
+def _more_series(subject: Subject) -> Case | None:
+    """Series that a target begins to have, beside those like them, count from their first value."""
+    probe, tile = subject.probe, subject.tile
+    others = [raw.with_labels(_BESIDE) for raw in probe.series]
+    if not (probe.graded and subject.counts_first and _adds_up(subject, others)):
+        return None
+    ways = (*probe.good, *probe.bad)
+    story = Stretch(length=tile, events=100 * _BORN_WITH, share=min(0.5, subject.slo.budget / 2))
+    first = _changed(subject, story, _BORN_WITH * len(probe.bad), _BORN_WITH * len(ways))
+    rest = subject.weight(replace(story, length=3 * tile))
+    born = {raw: _BORN_WITH * sum(way.get(raw, 0.0) for way in ways) for raw in probe.series}
+    after = _ticks(subject, 4 * tile) - _EARLY
+    more = {
+        other.text: f"_x{_EARLY} {born[raw]:g}x{after}"
+        for raw, other in zip(probe.series, others, strict=True)
+        if born[raw]
+    }
+    series = {**subject.series(replace(story, length=4 * tile), without=probe.ignored), **more}
+    check = subject.ratio_is(4 * tile, _whole(subject), (first[0] + rest[0]) / (first[1] + rest[1]))
+    return subject.case("series that a target begins to have count from their first value", tile, series, check)
+
+
+def _changed(subject: Subject, one: Stretch, more_bad: float, more: float) -> tuple[float, float]:
+    """The weight of a record's length with so many more events."""
+    bad, total = one.counted(subject.probe, subject.tick)
+    bad, total = bad + more_bad, total + more
+    return (bad, total) if subject.by_event else (subject.badness(one, bad / total), 1.0)
+
+
+def _ticks(subject: Subject, length: float) -> int:
+    return round(length / subject.tick)
 
 
 def _new_target(subject: Subject) -> Case | None:
     """Counters that another target brings along from before it was scraped are no burst."""
     probe = subject.probe
     others = [raw.with_labels(_ELSEWHERE) for raw in probe.series if dict(raw.labels).get("instance") == "probe:1"]
-    if not (subject.by_event and subject.counts_events and _adds_up(subject, others)):
+    if not (probe.graded and subject.counts_first and _adds_up(subject, others)):
         return None
     tile = subject.tile
-    share = min(0.5, subject.slo.budget / 2)
-    story = subject.stretch(4 * tile, share, events=_COUNTED_BEFORE)
-    before, after = round(2 * tile / subject.tick), round(2 * tile / subject.tick)
+    share = min(0.5, subject.slo.budget / 2) if subject.graded else 0.0
+    story = Stretch(length=4 * tile, events=_COUNTED_BEFORE, share=share)
+    before = after = _ticks(subject, 2 * tile)
     series = {**subject.series(story), **{raw.text: f"_x{before} {_COUNTED_BEFORE}x{after}" for raw in others}}
     check = subject.ratio_is(4 * tile, _whole(subject), subject.truth(story))
     return subject.case("a target that is scraped for the first time is no burst", tile, series, check)
@@ -186,15 +269,17 @@ def _adds_up(subject: Subject, others: list[Raw]) -> bool:
 def _few(subject: Subject) -> Case | None:
     """After idle hours two good events and some bad ones: fewer than it takes alert nobody, as many do."""
     least, tiers = subject.slo.least_bad, subject.tiers()
-    if not (tiers and least > 1 and subject.by_event and subject.counts_events):
+    if not (tiers and 1 < least <= _MOST_APART and subject.by_event and subject.counts_events):
         return None
     probe = subject.probe
     one = replace(subject, probe=replace(probe, good=probe.good[:1], bad=probe.bad[:1]))
     idle, tick, seen = one.stretch(_LONG, events=0), one.tick, one.tile - one.tick
-    wait = one.stretch(seen, events=0)
-    good, bad = one.stretch(tick, events=2), one.stretch(tick, 1.0, events=1)
-    story = [idle, good, *[bad] * (least - 1), wait, bad, wait]
+    # Apart, since Prometheus 3 sees less of what a counter rises by soon after it was 0.
+    apart = one.stretch(tick, 1.0, events=1), one.stretch(seen, events=0)
+    story = [idle, one.stretch(tick, events=2), *apart * least]
     end = sum(part.length for part in story)
-    over = [tier for tier in tiers if least / (2 + least) > threshold(tier, subject.slo)]
-    checks = (one.fire(end - tick - seen), one.fire(end, *over))
+    seen_by = [tier for tier in tiers if tier.long >= least * one.tile]
+    over = [tier for tier in seen_by if least / (2 + least) > threshold(tier, subject.slo)]
+    # Before the last one leaves the shortest window, whose edges depend on the release.
+    checks = (one.fire(end - tick - seen), one.fire(end - tick, *over))
     return subject.case(f"{least} bad events of a few alert, fewer do not", tick, one.series(*story), *checks)

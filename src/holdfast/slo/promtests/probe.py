@@ -114,6 +114,11 @@ def response(slo: Slo, moves: Moves) -> tuple[float, float]:
     return (answers[0], answers[1]) if isinstance(slo.indicator, Events) else (answers[0], 1.0)
 
 
+def is_selected(selector: Selector, raw: Raw) -> bool:
+    """Whether a selector reads a series."""
+    return not math.isnan(_answer(f"count({selector.text})", {raw: 1.0}))
+
+
 def _answer(query: str, moves: Moves) -> float:
     """What a query gives at the end of ten minutes in which series move so; NaN when it gives nothing."""
     times = np.arange(-2 * WINDOW, 1, _STEP)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.model.slo import Calendar, ErrorRatio, Events, Occurrences, Severity, Slo, Tier, Timeslices
-from holdfast.slo import counts
+from holdfast.slo import counts, promql
+from holdfast.slo.horizon import PERIOD
 from holdfast.slo.promtests.series import Stretch, written
 from holdfast.slo.tiers import is_dead, tiers_of
 
@@ -92,6 +93,11 @@ class Subject:
         return counts.counts_events(self.slo)
 
     @property
+    def counts_first(self) -> bool:
+        """Whether the value that a new series begins with counts."""
+        return isinstance(self.slo.indicator, Events) and promql.counts(self.slo.indicator.error_query)
+
+    @property
     def idles(self) -> bool:
         """Whether it can be told that nothing happens."""
         return isinstance(self.slo.indicator, Events | ErrorRatio) and self.probe.graded
@@ -131,9 +137,10 @@ class Subject:
         if isinstance(self.slo.indicator, ErrorRatio) and not one.events:
             return 0.0, 0.0
         slices = one.length / self.tile
-        return self._badness(one, bad / total if total else 0.0) * slices, slices
+        return self.badness(one, bad / total if total else 0.0) * slices, slices
 
-    def _badness(self, one: Stretch, share: float) -> float:
+    def badness(self, one: Stretch, share: float) -> float:
+        """How much of a slice is bad when such a share of its events is."""
         if not self.probe.graded:
             return one.share
         budgeting = self.slo.budgeting
@@ -182,14 +189,22 @@ class Subject:
     def records_are(self, at: float, last: Stretch) -> list[Check]:
         """The two records that all else is summed from; no label of the user's, so that renaming one breaks nothing."""
         tiles = last.length / self.tile
-        if isinstance(self.slo.window, Calendar):
-            return []
         bad, total = (amount / tiles for amount in self.weight(last))
         names = counts.names_of(self.slo)
-        return [
-            replace(self.is_near(at, name, value), samples=((counts.ids(self.slo), value),))
-            for name, value in zip(names, (total, bad), strict=True)
-        ]
+        return [self.record_is(at, name, value) for name, value in zip(names, (total, bad), strict=True)]
+
+    def record_is(self, at: float, name: str, value: float) -> Check:
+        """One of the two records, whichever period of a calendar it is for."""
+        found = self.is_near(at, name, value)
+        expr = found.expr
+        if isinstance(self.slo.window, Calendar):
+            series = f"{name}{counts.selector(self.slo)}"
+            expr = expr.replace(series, f"max without ({PERIOD}) ({series})")
+        return replace(found, expr=expr, samples=((counts.ids(self.slo), value),))
+
+    def nothing_is_recorded(self, at: float) -> Check:
+        """There is no number of events at all."""
+        return Check(at=at, expr=f"{counts.names_of(self.slo)[0]}{counts.selector(self.slo)}", samples=())
 
     def ratio_is(self, at: float, window: str, value: float, within: float = 0.0) -> Check:
         """What a window's error ratio is."""
