@@ -1,4 +1,4 @@
-"""`holdfast capacity`: what it refuses, and one small search of a real server by the real generator, kept all along."""
+"""`holdfast capacity`: what it refuses, and small searches of a real server by the real generator, kept as they go."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_profile_whose_rate_cannot_be_chosen_is_refused(bench, name, said):
 
 def test_a_profile_whose_rate_changes_is_refused(bench):
     text = (bench.root / "loadtests/chat-peak.conf").read_text(encoding="utf-8")
-    bench.write("loadtests/ramp.conf", text.replace("rate = 12", "rate = 12\nshape = ramp(1, 4, 60s)"))
+    bench.write("loadtests/ramp.conf", text.replace("rate = 12", "rate = 12\nshape = ramp from=1 to=4 over=60s"))
     with pytest.raises(UsageError, match="a rate that changes"):
         profile_of(bench.root, "ramp")
 
@@ -93,7 +93,7 @@ def test_a_server_that_bears_the_highest_rate_has_no_capacity_in_range(bench, ho
     # Nothing fails, so no boundary was found; and a few seconds prove little.
     assert code == 10, text
     assert told["boundary"] in {"never failed in range", "undecided"}
-    assert [probe["rate"] for probe in told["probes"]][:2] == [4.0, 16.0]
+    assert {4.0, 16.0} <= {probe["rate"] for probe in told["probes"]}
     folder = Path(told["folder"])
     assert json.loads((folder / "answer.json").read_text(encoding="utf-8"))["state"] == "UNKNOWN"
     lines = (folder / "all" / "probes.ndjson").read_text(encoding="utf-8").splitlines()
