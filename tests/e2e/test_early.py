@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.timeout(400), pytest.mark.xdist_group("second")]
 
 SCENARIO = """\
 apiVersion: holdfast/v1

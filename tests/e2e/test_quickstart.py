@@ -32,6 +32,7 @@ def test_the_quickstart_gate_passes_and_leaves_nothing_behind(bench):
 
 
 @pytest.mark.timed
+@pytest.mark.xdist_group("second")  # with the early stop, so that two workers end together
 def test_without_failover_the_same_scenario_fails(bench):
     code, text = bench.decided("gate", "quickstart", "--up", "--set", "failover=off")
     assert code == 1, text

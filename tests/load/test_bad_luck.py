@@ -59,6 +59,7 @@ def test_ctrl_c_keeps_what_was_recorded_and_exits_130(server, offer, lines, unti
     assert outcomes(lines(path, "request"))["unfinished"] > 10
 
 
+@pytest.mark.slow
 def test_a_client_without_files_left_blames_itself_and_not_the_server(server, offer, lines):
     # Nobody answers, so each request holds a connection for 2 s; 128 files are not enough for 200 a second.
     values = STEADY | {"rate": 200.0, "request-timeout": 2.0}
@@ -75,6 +76,7 @@ def test_a_client_without_files_left_blames_itself_and_not_the_server(server, of
     assert end["sent"] == len(requests) - len(starved)
 
 
+@pytest.mark.slow
 def test_a_rate_no_core_can_offer_is_recorded_as_drops_and_lateness_in_bounded_memory_and_time(server, offer, lines):
     values = STEADY | {"rate": 1e6, "max-in-flight": 64, "request-timeout": 1.0}
     began = time.monotonic()
@@ -145,6 +147,7 @@ def test_a_path_is_looked_at_with_plain_requests(server, offer, lines):
     assert all(line["first"] == line["headers"] and line["tokens"] == 0 for line in requests)
 
 
+@pytest.mark.slow
 def test_ports_that_run_out_are_the_clients_own_fault(server, lines, tmp_path):
     if os.geteuid() != 0 or subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("a network of its own needs root")

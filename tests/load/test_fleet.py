@@ -129,6 +129,7 @@ def test_a_killed_worker_is_in_the_record_and_the_load_counts_as_not_offered(ser
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_a_load_that_is_cut_ends_at_the_same_second_on_all_workers(server, fleet, lines, until):
     master, _, path = fleet(server.url("ok"), 30.0)
     until(lambda: path.exists() and lines(path, "request"), within=40)
@@ -144,6 +145,7 @@ def test_a_load_that_is_cut_ends_at_the_same_second_on_all_workers(server, fleet
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_workers_offer_nothing_more_when_their_master_was_killed(server, locust, until, tmp_path):
     path = tmp_path / "records.ndjson"
     words = ("--host", server.url("ok"), "--rate", "20", "--length", "60s", "--records", path)

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def free_port():

@@ -69,8 +69,8 @@ def _latencies(axes: Axes, answer: Answer) -> None:
     for bound in sorted(_bounds(answer.probes)):
         axes.axhline(bound, color=PURPLE, lw=1.2, ls=(0, (5, 3)))
         axes.annotate(
-            f"bound {bound:g} s", (0, bound), (4, 2), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
-            color="#9c4377", fontsize=7.5, fontweight="bold",
+            f"bound {bound:g} s", (1, bound), (-3, 2), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+            ha="right", color="#9c4377", fontsize=7.5, fontweight="bold",
         )  # fmt: skip
 
 
