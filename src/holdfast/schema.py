@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from holdfast.expect import kinds, shape_of
-from holdfast.project import ScenarioShape
+from holdfast.spec.scenario import ScenarioShape
 
 
 def scenario_schema() -> dict[str, Any]:

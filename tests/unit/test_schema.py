@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.expect import kinds, shape_of
-from holdfast.project import ScenarioShape
 from holdfast.schema import scenario_schema
+from holdfast.spec.scenario import ScenarioShape
 from holdfast.spec.source import read
 
 ROOT = Path(__file__).parents[2]
