@@ -36,7 +36,7 @@ GROUPS: Final = (
         ("src/holdfast/stats/*.py",),
         ("tests/unit/test_stats*.py", "tests/property/test_stats*.py", "tests/property/test_comparison_laws.py"),
     ),
-    (("src/holdfast/trust.py",), ("tests/unit/test_trust*.py", "tests/fail_open/test_ours.py")),
+    (("src/holdfast/trust/*.py",), ("tests/unit/test_trust*.py", "tests/fail_open/test_ours.py")),
     (
         ("src/holdfast/judge.py",),
         ("tests/unit/test_judge*.py", "tests/property/test_judge_laws.py", "tests/fail_open/test_ours.py"),

@@ -21,7 +21,7 @@ from holdfast.plan import LEAD, SETTLE
 from holdfast.store import folder as store
 from holdfast.store.load import BEAT_COLUMNS, LINES, table, to_parquet
 from holdfast.store.reading import metrics_as_json
-from holdfast.trust import lateness_limit
+from holdfast.trust import allowed_lateness
 from holdfast.units import show_duration
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ class Run:
     def _tick(self) -> None:
         self.tail.look()
         self._copy_ledger()
-        now = self.record.now()
+        now, pulse = self.record.now(), self.tail.pulse()
         current = next((phase for phase in self.scenario.phases if phase.start <= now < phase.end), None)
         name = current.name if current else ("starting" if now < 0 else "draining")
         self.ports.watch(
@@ -267,10 +267,10 @@ class Run:
                 phase=name,
                 left=current.end - now if current else 0.0,
                 total_left=max(0.0, self.scenario.length - now),
-                pulse=self.tail.pulse(),
+                pulse=pulse,
                 fault=self.fault,
                 note=self.note,
-                limit=lateness_limit(one.bound for one in self.scenario.expect),
+                limit=allowed_lateness(self.scenario, pulse.ttft),
             )
         )
 

@@ -200,9 +200,8 @@ def some_beats(requests: pd.DataFrame, length: float, *, lag: float = 0.001, cpu
     t = np.arange(0.0, length + 1.0)
     due, sent, done = (np.sort(requests[name].to_numpy(dtype=float)) for name in ("due", "sent", "done"))
     offered, started, ended = (np.searchsorted(column, t) for column in (due, sent, done))
-    return pd.DataFrame(
-        {"t": t, "lag": lag, "cpu": cpu, "in_flight": started - ended, "offered": offered, "sent": started}
-    )
+    counts = {"in_flight": started - ended, "offered": offered, "sent": started}
+    return pd.DataFrame({"t": t, "lag": lag, "cpu": cpu, **counts, "worker": np.nan})
 
 
 def some_metrics(scenario: Scenario, requests: pd.DataFrame, *, down: tuple[float, float] | None = None) -> Metrics:

@@ -18,9 +18,12 @@ import yaml
 
 from holdfast.cli import main
 from holdfast.errors import ExitCode
+from holdfast.loadtest.run import FILE, Wanted, prepare
+from holdfast.store.folder import keep_specs
 from load_runs import a_run
 from tool_streams import STREAMS
 
+ROOT = Path(__file__).parents[2]
 FILES = Path(__file__).parents[1] / "golden" / "load-import"
 SHAPES = ("text", "role first", "reasoning", "several tokens", "cut", "rejected")
 """The answers that the result files were made of, one after another, half a second apart."""
@@ -90,6 +93,21 @@ def test_a_record_that_says_nothing_is_unknown(tmp_path, streams, why):
     assert why in done.stderr
     assert json.loads(done.stdout)["tools"] == {}
     assert holdfast("export", folder, "--to", "llm-d").returncode == ExitCode.USAGE
+
+
+def test_what_was_due_in_the_warmup_is_counted_by_nobody_and_the_report_says_so(tmp_path):
+    # Due at 0, 0.5, 1, ... 2.5 s, and the warmup lasts a second: two of six.
+    wanted = Wanted(root=ROOT, runs=tmp_path, profile="chat-peak", host="http://127.0.0.1:9", length=2.0, warmup=1.0)
+    streams = [later(STREAMS[name], 0.5 * n) for n, name in enumerate(SHAPES)]
+    folder = a_run(tmp_path / "run", streams, scenario_file=FILE)
+    keep_specs(folder, prepare(wanted))
+    done = holdfast("report", folder, "--json", "--as", "holdfast")
+    assert json.loads(done.stdout)["outcomes"] == {"ok": 2, "cut": 1, "rejected": 1}
+    assert json.loads(done.stdout)["left_out"] == {"warmup": 2}
+    assert json.loads(done.stdout)["tools"]["holdfast"]["requests"] == 4
+    assert "left out: 2 requests due in warmup, which is not judged" in done.stderr
+    exported = json.loads(holdfast("export", folder, "--to", "llm-d").stdout)
+    assert exported["results"]["request_performance"]["aggregate"]["requests"]["total"] == 4
 
 
 def test_what_is_no_run_and_what_is_no_tool_are_refused(tmp_path, run):

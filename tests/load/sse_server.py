@@ -85,6 +85,14 @@ class Connection:
         await self.tokens(body["max_tokens"], 0.02)
         await self.finish(body["max_tokens"], body["messages"][0]["content"])
 
+    async def bursts(self, body, headers) -> None:
+        """Tokens in ten writes of many events each: little work to send, and all the work to read."""
+        await self.begin()
+        for _ in range(10):
+            await asyncio.sleep(GAP)
+            await self.send(chunked(delta("word ") * (body["max_tokens"] // 10)))
+        await self.finish(body["max_tokens"], body["messages"][0]["content"])
+
     async def swift(self, body, headers) -> None:
         """The whole answer at once, with the second of its sending."""
         whole = delta(f"{time.monotonic():.6f}", "stop") + b"data: [DONE]\n\n"

@@ -7,6 +7,7 @@ import math
 import re
 import socket
 
+import pandas as pd
 import psutil
 import pytest
 
@@ -20,7 +21,7 @@ from holdfast.model.load import schedule
 from holdfast.model.verdict import State
 from holdfast.spec.profile import make_profile
 from holdfast.stats.sketch import Sketch
-from holdfast.store.load import LINES, SUMMARY, parse_lines, to_parquet
+from holdfast.store.load import BEATS, LINES, SUMMARY, parse_lines, read_load, to_parquet
 from holdfast.testing import a_scenario, a_timeline, some_events
 
 STEADY = {"arrivals": "constant", "rate": 40.0, "answer-tokens": 10, "request-timeout": 2.0}
@@ -192,6 +193,25 @@ def test_a_worker_sends_its_lines_in_numbered_batches_and_keeps_none():
     record.close()
     assert [(number, lines.count(b'"worker":3')) for number, lines in sent] == [(0, 2), (1, 1)]
     assert record.batches == 2
+
+
+def test_a_record_keeps_whose_each_beat_is_and_older_ones_are_read_without(tmp_path):
+    beats = [{"t": t, "lag": 0.001, "cpu": 0.1, "in_flight": 1, "offered": 1, "sent": 1} for t in (0.25, 0.3)]
+    joined = {"index": 1, "state": "joined", "t": 0.0, "offset": 7.0, "uncertainty": 0.001}
+    lines = [
+        {"kind": "start", "planned": 0},
+        {"kind": "worker", **joined},
+        *({"kind": "beat", **beat, "worker": worker} for worker, beat in enumerate(beats)),
+        {"kind": "end", "t": 1.0, "planned": 0, "sent": 0, "dropped": 0},
+    ]
+    (tmp_path / LINES).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert to_parquet(tmp_path)
+    record, damaged = read_load(tmp_path)
+    assert (damaged, record.workers, record.beats["worker"].tolist()) == ([], (joined,), [0.0, 1.0])
+    older = pd.read_parquet(tmp_path / BEATS).drop(columns="worker")
+    older.to_parquet(tmp_path / BEATS)
+    record, damaged = read_load(tmp_path)
+    assert (damaged, record.beats["worker"].isna().all(), record.beats["t"].tolist()) == ([], True, [0.25, 0.3])
 
 
 def test_what_is_going_on_now_is_the_sum_of_all_workers(tmp_path):

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from holdfast import trust
@@ -112,6 +113,68 @@ def asking(kind):
     return a_timeline(scenario=a_scenario(expect=(answers if kind == "invariant" else alert,)))
 
 
+def code(number):
+    """The generator ended by itself, with this exit code."""
+    return events(lambda event: event.data.get("step") != "ended", Event(t=75.5, kind="load", data=over(number)))
+
+
+def over(number):
+    return {"step": "ended", "code": number}
+
+
+def late(count, phase="fault"):
+    """The first requests of a phase left 100 ms late, and were answered as much later."""
+    rows = GOOD.load.requests
+    start = GOOD.scenario.phase(phase).start
+    behind = rows.index.isin(rows.index[rows["due"] >= start][:count]) * 0.1
+    return load(requests=rows.assign(**{name: rows[name] + behind for name in ("sent", "first", "last", "done")}))
+
+
+def beats(keep=lambda t: t >= 0, **columns):
+    """Only these beats, one a second from 0 to 75."""
+    known = GOOD.load.beats.assign(**columns)
+    return load(beats=known[keep(known["t"])])
+
+
+def lagging(start, end):
+    t = GOOD.load.beats["t"]
+    return beats(lag=((t > start) & (t <= end)) * 0.2)
+
+
+def asking_nothing(late, **columns):
+    """Load without a scenario. Answers begin after 120 ms, a tenth is 12: 20 ms late at most, as for the tightest."""
+    rows = GOOD.load.requests
+    return replace(requests(sent=rows["due"] + late, **columns), scenario=a_scenario(expect=()))
+
+
+def worker_line(index, state, offset=0.0, uncertainty=0.001, **more):
+    return {"index": index, "state": state, "t": 1.0, "offset": offset, "uncertainty": uncertainty, **more}
+
+
+CLOCKS = tuple(worker_line(index, state) for state in ("joined", "left") for index in (0, 1))
+
+
+def fleet(workers=CLOCKS, *, lags=(0.001, 0.001), named=True):
+    """The load, offered by two processes, which compared their clocks with the master's at the start and at the end."""
+    mine = [GOOD.load.beats.assign(lag=lag, worker=float(at) if named else NAN) for at, lag in enumerate(lags)]
+    scenario = replace(GOOD.scenario, load=replace(GOOD.scenario.load, workers=2))
+    told = replace(GOOD.load, beats=pd.concat(mine, ignore_index=True), workers=tuple(workers))
+    return changed(scenario=scenario, load=told)
+
+
+def clock(state="joined", **changes):
+    """One clock of the second worker's, as it was compared."""
+    return fleet([{**one, **changes} if (one["index"], one["state"]) == (1, state) else one for one in CLOCKS])
+
+
+def lost(**fields):
+    gone = {"index": 1, "state": "lost", "t": 33.2, "why": "no heartbeat came any more"}
+    return replace(fleet(), load=replace(fleet((*CLOCKS[:3], gone)).load, **fields))
+
+
+SLOW = asking_nothing(0.0499, **dict.fromkeys(("first", "last", "done"), GOOD.load.requests["due"] + 0.5))
+CUT_OFF = load(beats=GOOD.load.beats[:30], requests=GOOD.load.requests[:300])
+CLOSED = replace(load(planned=0), scenario=replace(GOOD.scenario, load=replace(GOOD.scenario.load, arrivals="closed")))
 A_WORD = Event(t=0.0, kind="load", data={"step": "prepared"})
 ROLLBACK = also("chaos", left="start engine-2")
 STUCK = a_timeline(faults=(*faults("gone").of("fault"), *ROLLBACK.of("chaos")))
@@ -154,6 +217,13 @@ SITUATIONS = [
     (trust.load_offered, "half of the plan, all sent", load(planned=450, requests=GOOD.load.requests[:450]), UNKNOWN),
     (trust.load_offered, "no plan to compare with", events(lambda event: event.kind != "load"), UNKNOWN),
     (trust.load_offered, "another word before the plan", changed(events=(A_WORD, *GOOD.events)), PASS),
+    (trust.load_offered, "a closed loop", CLOSED, UNKNOWN),
+    (trust.load_offered, "exit code 0", code(0), PASS),
+    (trust.load_offered, "it broke at its end", code(70), UNKNOWN),
+    (trust.load_offered, "two processes", fleet(), PASS),
+    (trust.load_offered, "one of two was lost", lost(ended=False), UNKNOWN),
+    (trust.load_offered, "one of two was lost when all was offered", lost(), UNKNOWN),
+    (trust.load_offered, "one of two broke", clock("left", error="told to stop before its end"), UNKNOWN),
     # Requests left when they were due. The tightest bound is 300 ms: 30 ms late at most.
     (trust.load_on_time, "2 ms late", GOOD, PASS),
     (trust.load_on_time, "100 ms late", a_timeline(lateness=0.1), UNKNOWN),
@@ -168,6 +238,37 @@ SITUATIONS = [
     (trust.load_on_time, "no request", load(requests=EMPTY), UNKNOWN),
     (trust.load_on_time, "no number", load(beats=GOOD.load.beats.assign(lag=NAN)), UNKNOWN),
     (trust.load_on_time, "years late", requests(sent=1e9), UNKNOWN),
+    # A phase by itself, 240 requests in 20 s: of 900 in 75 s, three would be 0.3 % and two beats 2.7 %.
+    (trust.load_on_time, "2 of 240 late in a phase", late(2), PASS),
+    (trust.load_on_time, "4 of 240 late in a phase", late(4), UNKNOWN),
+    (trust.load_on_time, "4 late in the warmup", late(4, "warmup"), PASS),
+    (trust.load_on_time, "1 of 20 s away in a phase", lagging(35, 36), PASS),
+    (trust.load_on_time, "2 of 20 s away in a phase", lagging(35, 37), UNKNOWN),
+    (trust.load_on_time, "2 s away in the warmup", lagging(5, 7), PASS),
+    # A loop that is away writes no beats: they count by the time they speak for.
+    (trust.load_on_time, "silent for 2 s", beats(lambda t: t != 40), PASS),
+    (trust.load_on_time, "silent for 3 s", beats(lambda t: (t != 40) & (t != 41)), UNKNOWN),
+    (trust.load_on_time, "silent at the beginning", beats(lambda t: t > 15), UNKNOWN),
+    (trust.load_on_time, "silent through a phase", CUT_OFF, UNKNOWN),
+    (trust.load_on_time, "silent at the end", beats(lambda t: t < 60), UNKNOWN),
+    (trust.load_on_time, "nothing is asked, 19.9 ms late", asking_nothing(0.0199), PASS),
+    (trust.load_on_time, "nothing is asked, 20.1 ms late", asking_nothing(0.0201), UNKNOWN),
+    (trust.load_on_time, "nothing is asked of a slow one", SLOW, PASS),
+    (trust.load_on_time, "nothing is asked or answered", asking_nothing(0.0999, first=NAN), PASS),
+    # Two processes: each loop and each clock by itself.
+    (trust.load_on_time, "two processes", fleet(), PASS),
+    (trust.load_on_time, "one of two loops lags", fleet(lags=(0.001, 0.2)), UNKNOWN),
+    (trust.load_on_time, "one of two has no beat", fleet(lags=(0.001,)), UNKNOWN),
+    (trust.load_on_time, "one of two has no beat that is a number", fleet(lags=(0.001, NAN)), UNKNOWN),
+    (trust.load_on_time, "two that do not say whose a beat is", fleet(named=False), PASS),
+    (trust.load_on_time, "a clock known to 30 ms", clock(uncertainty=0.03), PASS),
+    (trust.load_on_time, "a clock known to 31 ms", clock(uncertainty=0.031), UNKNOWN),
+    (trust.load_on_time, "a clock years away", fleet([{**one, "offset": 1e8} for one in CLOCKS]), PASS),
+    (trust.load_on_time, "a clock that went 28 ms wrong", clock("left", offset=-0.028), PASS),
+    (trust.load_on_time, "a clock that went 30 ms wrong", clock("left", offset=-0.03), UNKNOWN),
+    (trust.load_on_time, "a clock not compared again", clock("left", offset=None), UNKNOWN),
+    (trust.load_on_time, "a clock that is no number", clock(uncertainty=NAN), UNKNOWN),
+    (trust.load_on_time, "clocks that nobody compared", fleet(()), UNKNOWN),
     # Every phase with an experiment saw its fault bite.
     (trust.fault_bit, "it bit", GOOD, PASS),
     (trust.fault_bit, "nothing was struck", a_timeline(faults=()), UNKNOWN),

@@ -88,6 +88,10 @@ class Reported(Protocol):
     def trouble(self) -> str:
         """Why there is none of them."""
 
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Phase that is not judged -> requests due in it."""
+
 
 def to_dict(found: Reported) -> dict[str, Any]:
     """For machines: seconds, null for what is unknown, "+Inf" for what never came."""
@@ -95,6 +99,7 @@ def to_dict(found: Reported) -> dict[str, Any]:
         "schema": SCHEMA,
         "run": found.run,
         "outcomes": dict(found.outcomes),
+        "left_out": dict(found.left_out),
         "trouble": found.trouble or None,
         "tools": {one.tool: summary_as_dict(one) for one in found.summaries},
     }

@@ -30,21 +30,24 @@ class Reported:
     """How many requests ended how, `ok` first: failures are told apart, never only counted."""
     summaries: tuple[Summary, ...] = ()
     trouble: str = ""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Phase that is not judged, as a warmup -> requests due in it, which nothing here counts."""
 
 
 def report(folder: Path, tools: Sequence[str], bounds: Bounds = NO_BOUNDS) -> Reported:
-    """Summaries of one run folder by these tools, or by all.
+    """Summaries of one run folder by these tools, or by all: of the requests that are judged, as everywhere.
 
     Raises UsageError for a tool that is not known, and for a folder whose load record is not there or cannot be read.
     """
     chosen = {name.replace("-", "_"): find(name) for name in (names() if ALL in tools else tools)}
     seen = Seen()
-    summaries = summarize_all(chosen, streams_in(folder, seen), bounds)
+    summaries = summarize_all(chosen, judged_in(folder, seen), bounds)
     return Reported(
         run=folder.name,
         outcomes=dict(sorted(seen.outcomes.items(), key=lambda item: (item[0] != "ok", item[0]))),
         summaries=() if seen.trouble() else summaries,
         trouble=seen.trouble(),
+        left_out=dict(seen.left_out),
     )
 
 
@@ -54,6 +57,7 @@ class Seen:
 
     outcomes: Counter[str] = field(default_factory=Counter)
     pieces: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)
 
     def look(self, stream: Stream) -> None:
         """Take note of one."""
@@ -69,6 +73,25 @@ class Seen:
         if self.outcomes["ok"]:
             return "the record has no pieces of its answers, only their first and last token: play the run again"
         return "no request got as far as an answer"
+
+
+def judged_in(folder: Path, seen: Seen) -> Iterator[Stream]:
+    """The requests of a run folder that were due in a judged phase; all of them where it keeps no scenario.
+
+    Raises UsageError as `streams_in`, SpecError when the scenario that the folder keeps is broken.
+    """
+    from holdfast.store.reading import read_phases  # noqa: PLC0415 - as below
+
+    phases = read_phases(folder)
+    for stream in streams_in(folder, Seen()):
+        phase = next((one for one in phases if one.start <= stream.due < one.end), None)
+        if phase is None and phases:
+            seen.left_out["no phase"] += 1
+        elif phase is not None and not phase.judged:
+            seen.left_out[phase.name] += 1
+        else:
+            seen.look(stream)
+            yield stream
 
 
 def streams_in(folder: Path, seen: Seen) -> Iterator[Stream]:

@@ -10,7 +10,7 @@ from holdfast.definitions.llmd import Facts, benchmark_report
 from holdfast.definitions.summary import summarize
 from holdfast.definitions.tools import find
 from holdfast.errors import UsageError
-from holdfast.loadtest.exchange import Seen, streams_in
+from holdfast.loadtest.exchange import Seen, judged_in
 from holdfast.store.reading import read_manifest
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def llm_d_report(folder: Path, definitions: str = DEFINITIONS) -> dict[str, Any]
     """
     tool, manifest = find(definitions), read_manifest(folder)
     seen, lengths = Seen(), _Lengths(tool)
-    summary = summarize(definitions, tool, lengths.of(streams_in(folder, seen)))
+    summary = summarize(definitions, tool, lengths.of(judged_in(folder, seen)))
     if seen.trouble():
         raise UsageError(f"{folder}: {seen.trouble()}", hint="there is nothing to report")
     return benchmark_report(_facts(folder.resolve().name, manifest, lengths), summary)

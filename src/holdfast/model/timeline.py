@@ -31,7 +31,8 @@ class LoadRecord:
     """What the load generator wrote: `requests` has one row per planned arrival that was reached.
 
     Columns: id, due, sent, first, last, done (seconds, NaN when not reached), status, outcome, error, prompt_tokens,
-    asked_tokens, tokens, max_gap, model. `beats` are its heartbeats: t, lag, cpu, in_flight, offered, sent.
+    asked_tokens, tokens, max_gap, model. `beats` are its heartbeats: t, lag, cpu, in_flight, offered, sent, worker (NaN
+    where one process offered all). `workers` is what became of each, as the load record says it (`load.fleet`).
     """
 
     planned: int
@@ -39,6 +40,7 @@ class LoadRecord:
     beats: pd.DataFrame
     ended: bool
     dropped: int = 0
+    workers: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

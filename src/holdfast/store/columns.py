@@ -14,7 +14,8 @@ REQUEST_COLUMNS: Final = (
 """What is judged."""
 DETAIL_COLUMNS: Final = ("written", "headers", "ended", "finish", "cached_tokens", "counted", "tenant", "session")
 """What else is known of a request; older records lack them."""
-BEAT_COLUMNS: Final = ("t", "lag", "cpu", "in_flight", "offered", "sent")
+BEAT_COLUMNS: Final = ("t", "lag", "cpu", "in_flight", "offered", "sent", "worker")
+"""`worker` is whose beat it is in a load from several processes; older records lack it."""
 
 _TEXT: Final = frozenset({"outcome", "error", "model", "content", "finish", "counted", "tenant", "session"})
 

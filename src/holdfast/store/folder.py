@@ -128,4 +128,5 @@ def recorded(folder: Path) -> list[str]:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, as hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -92,6 +92,7 @@ class _Seen:
             beats=table(self.beats, BEAT_COLUMNS),
             ended=self.end is not None,
             dropped=int(self.end["dropped"]) if self.end else 0,
+            workers=tuple(self.workers),
         )
 
 
@@ -164,16 +165,15 @@ def read_load(folder: Path) -> tuple[LoadRecord, list[str]]:
 
 
 def _read_load(folder: Path) -> tuple[LoadRecord, list[str]]:
-    import pandas as pd  # noqa: PLC0415
-
     if (folder / SUMMARY).exists() and (folder / REQUESTS).exists():
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         record = LoadRecord(
             planned=int(summary["planned"]),
-            requests=_requests(folder / REQUESTS),
-            beats=pd.read_parquet(folder / BEATS),
+            requests=_columns(folder / REQUESTS, REQUEST_COLUMNS),
+            beats=_columns(folder / BEATS, BEAT_COLUMNS),
             ended=summary["ended"] is True,
             dropped=int(summary["dropped"]),
+            workers=tuple(dict(one) for one in summary.get("workers", ())),
         )
         return record, [] if summary["torn"] is False else [f"{LINES}: last line cut short"]
     if (folder / LINES).exists():
@@ -183,13 +183,13 @@ def _read_load(folder: Path) -> tuple[LoadRecord, list[str]]:
     return record, [f"{REQUESTS}: missing"]
 
 
-def _requests(path: Path) -> pd.DataFrame:
-    """The judged columns; one that an older record lacks is as if nobody had known it."""
+def _columns(path: Path, names: tuple[str, ...]) -> pd.DataFrame:
+    """These columns of a table; one that an older record lacks is as if nobody had known it."""
     import pandas as pd  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    there = [name for name in REQUEST_COLUMNS if name in pq.read_schema(path).names]
+    there = [name for name in names if name in pq.read_schema(path).names]
     frame = pd.read_parquet(path, columns=there)
-    for name in (name for name in REQUEST_COLUMNS if name not in there):
+    for name in (name for name in names if name not in there):
         frame[name] = "" if is_text(name) else float("nan")
-    return frame[list(REQUEST_COLUMNS)]
+    return frame[list(names)]

@@ -31,6 +31,15 @@ def loads(data: bytes) -> Any:
         return json.loads(data.decode())
 
 
+def dumps(value: Any) -> bytes:
+    """JSON in bytes, ten times as fast as the standard library."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # Half a surrogate pair, which the standard library alone writes.
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
 def pieces_of(line: Mapping[str, Any]) -> tuple[Piece, ...]:
     """The events of one request from its columns; none in records that were written before events were kept."""
     kinds, sent = line.get("kinds") or "", line.get("sent")

@@ -18,7 +18,7 @@ from holdfast.store.load import BEATS, REQUESTS, SUMMARY, parse_lines, read_load
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from holdfast.model.scenario import Scenario
+    from holdfast.model.scenario import Phase, Scenario
     from holdfast.model.timeline import LoadRecord
 
 Line = TypeVar("Line")
@@ -39,14 +39,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def read_timeline(folder: Path) -> Timeline:
     """The whole record of a run. Raises UsageError when the folder is no run, SpecError when its specs are broken."""
-    scenario_file, anchor, seed = _origin(folder)
+    scenario, anchor, events, torn = _played(folder)
     seals = broken_seals(folder)
-    specs = folder / names.SPECS
-    scenario = load_scenario(specs / names.kept_name(scenario_file), specs)
-    # A trial of a series is played with a seed of its own; its files are kept as they were read.
-    scenario = scenario if seed is None else replace(scenario, seed=seed)
-    events, torn = _lines(folder / names.EVENTS, _event)
-    scenario = _as_played(scenario, events)
     alerts, torn_alerts = _lines(folder / names.ALERTS, lambda line: _alert(line, anchor))
     load, damaged_load = _sound_load(folder, seals)
     return Timeline(
@@ -59,6 +53,22 @@ def read_timeline(folder: Path) -> Timeline:
         alerts=tuple(alerts),
         damaged=(*torn, *torn_alerts, *damaged_load, *seals),
     )
+
+
+def read_phases(folder: Path) -> tuple[Phase, ...]:
+    """The phases of a run as they were played; none of a folder that keeps no scenario. Raises as `read_timeline`."""
+    return _played(folder)[0].phases if (folder / names.SPECS).is_dir() else ()
+
+
+def _played(folder: Path) -> tuple[Scenario, Anchor, list[Event], list[str]]:
+    """What was played, as it was played, and the events that say so, with what is torn of them."""
+    scenario_file, anchor, seed = _origin(folder)
+    specs = folder / names.SPECS
+    scenario = load_scenario(specs / names.kept_name(scenario_file), specs)
+    # A trial of a series is played with a seed of its own; its files are kept as they were read.
+    scenario = scenario if seed is None else replace(scenario, seed=seed)
+    events, torn = _lines(folder / names.EVENTS, _event)
+    return _as_played(scenario, events), anchor, events, torn
 
 
 def _as_played(scenario: Scenario, events: Sequence[Event]) -> Scenario:

@@ -52,7 +52,8 @@ def command(
 ) -> int:
     """Print every tool's figures for RUN.  Example: holdfast load report runs/latest --as vllm --ttft 300ms
 
-    One record, and what each tool calls TTFT, TPOT, ITL and latency, each with its definition.
+    One record, and what each tool calls TTFT, TPOT, ITL and latency, each with its definition. Requests due in a phase
+    that is not judged, such as a warmup, are left out.
     """
     from holdfast.definitions import words
     from holdfast.definitions.base import Bounds
@@ -64,6 +65,8 @@ def command(
     elif found.summaries:
         table(list(words.HEAD), words.rows(found.summaries))
     say("requests: " + (", ".join(f"{number} {outcome}" for outcome, number in found.outcomes.items()) or "none"))
+    for phase, number in found.left_out.items():
+        say(f"left out: {number} requests due in {phase}, which is not judged")
     if found.trouble:
         say(f"unknown: {found.trouble}")
     return ExitCode.UNKNOWN if found.trouble else ExitCode.PASS
