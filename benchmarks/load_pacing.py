@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from holdfast.errors import ExitCode
 from holdfast.load.selftest.server import Pace, pin
 from holdfast.loadtest.selftest import places, serving
 from holdfast.model.load import LoadProfile, schedule
@@ -130,6 +132,8 @@ def main() -> None:
         late = np.array(SLEEPERS[chosen.one[0]](chosen.seconds, chosen.one[1]))
         print(json.dumps(np.quantile(late, [0.5, 0.99, 1.0], method="inverted_cdf").tolist()))
         return
+    # As by Ctrl-C, so that the server and its folder go too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.TERMINATED))
     _compare(chosen.repeats, chosen.seconds)
 
 

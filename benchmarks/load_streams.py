@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from holdfast.errors import ExitCode
 from holdfast.load.selftest.knee import Held, Knee, Step, knee
 from holdfast.load.selftest.server import Pace
 from holdfast.loadtest.selftest import LIMITS, Wanted, one_step, places, serving
@@ -34,6 +37,8 @@ def main() -> None:
     parser.add_argument("--aiperf", help="its program, to measure it as well")
     parser.add_argument("--tokenizer", help="folder of a tokenizer for it")
     chosen = parser.parse_args()
+    # As by Ctrl-C, so that the server, the client and their folder go too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.TERMINATED))
     if chosen.aiperf and chosen.tokenizer:
         os.environ |= {"HOLDFAST_AIPERF": chosen.aiperf, "HOLDFAST_TOKENIZER": chosen.tokenizer}
         chosen.clients += f",{AIPERF}"

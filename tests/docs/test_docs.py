@@ -19,7 +19,7 @@ from holdfast.load.record import Outcome
 from holdfast.model.slo import ClientSli
 from holdfast.model.verdict import State
 from holdfast.platforms import profile
-from holdfast.spec.profile import LOCUST_KEYS, OPTIONS
+from holdfast.spec.options import LOCUST_KEYS, OPTIONS
 from holdfast.store.load import BEAT_COLUMNS, REQUEST_COLUMNS
 from holdfast.testing import a_timeline
 from holdfast.trust import checks

@@ -52,8 +52,8 @@ def test_every_planned_arrival_has_a_record_at_its_planned_time(server, offer, l
     (end,) = lines(path, "end")
     assert (end["planned"], end["sent"], end["dropped"]) == (160, 160, 0)
     beats = lines(path, "beat")
-    # 4 s of schedule and half a second before it, a beat each 0.25 s: at least 16, and never a second of silence.
-    assert len(beats) >= 16
+    # 4 s of schedule, a beat each 0.25 s: 16, of which the last may come too late, and never a second of silence.
+    assert len(beats) >= 15
     assert max(later["t"] - earlier["t"] for earlier, later in pairwise(beats)) < 1.0
     # Locust's own table counted each request once.
     assert "160     0(0.00%)" in output

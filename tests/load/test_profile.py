@@ -15,7 +15,8 @@ from holdfast.load.lengths import read_lengths
 from holdfast.load.planned import planned
 from holdfast.load.questions import read_questions
 from holdfast.model.load import LoadProfile
-from holdfast.spec.profile import OPTIONS, make_profile, read_profile
+from holdfast.spec.options import OPTIONS
+from holdfast.spec.profile import make_profile, read_profile
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/load-profiles.md").read_text(encoding="utf-8")

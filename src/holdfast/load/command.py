@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from holdfast.spec.profile import OPTIONS, show_seconds
+from holdfast.spec.options import OPTIONS, show_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 import gevent
+from gevent.event import Event
 from gevent.pool import Group
 
 from holdfast.load.endpoint import CHAT
@@ -17,9 +18,10 @@ from holdfast.load.prompt import Prompts
 from holdfast.load.questions import RIGHT, check
 from holdfast.load.record import Beat, RequestRecord
 from holdfast.load.seen import asked, seen
+from holdfast.load.turn import SEND, breathe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from holdfast.load.endpoint import Endpoint
     from holdfast.load.questions import Question
@@ -59,13 +61,19 @@ class Work:
 
 
 class Dispatcher:
-    """Offers one Work, once."""
+    """Offers one Work, once.
+
+    The greenlet that waited for an arrival's time becomes its request, and another waits for the next one
+    (Leader/Followers: Schmidt et al., "Pattern-Oriented Software Architecture" 2, 2000). A request that was handed to a
+    greenlet of its own would leave only after all reads of that turn of the loop, and after the next body was made.
+    """
 
     def __init__(self, work: Work, client: Client) -> None:
         self._work, self._client = work, client
         self._prompts = Prompts(work.seed, [question.prompt for question in work.questions])
         self._requests = Group()
-        self._open: dict[int, tuple[Arrival, float | None]] = {}
+        self._over = Event()
+        self._open: dict[int, tuple[Arrival, float]] = {}
         self._rested = 0.0
         self._offered = self._sent = self._dropped = 0
         self._length = work.length
@@ -111,15 +119,35 @@ class Dispatcher:
             )
 
     def _offer_all(self) -> None:
-        work = self._work
-        with Pacer() as pacer:
-            for arrival in work.arrivals:
+        self._hand_on(self._dues())
+        self._over.wait()
+
+    def _dues(self) -> Iterator[tuple[Arrival, bytes]]:
+        """Each arrival and its body when its time has come; ends with the schedule, or where that is cut."""
+        with Pacer(SEND) as pacer:
+            for arrival in self._work.arrivals:
                 # The body is made before its time, so that making it does not make the request late.
                 body = self._body(arrival)
-                if not self._reaches(arrival.due, pacer) or self._errors:
+                if not self._reaches(arrival.due, pacer):
                     return
-                self._offer(arrival, body)
-            self._reaches(work.length, pacer)
+                yield arrival, body
+            self._reaches(self._work.length, pacer)
+
+    def _hand_on(self, dues: Iterator[tuple[Arrival, bytes]]) -> None:
+        self._requests.spawn(self._lead, dues).link_exception(self._broke)
+
+    def _lead(self, dues: Iterator[tuple[Arrival, bytes]]) -> None:
+        """Wait for the next arrival's time, hand on the schedule, and be that arrival's request."""
+        try:
+            due = next(dues, None)
+        except OSError as error:
+            self._stop(error)
+            return
+        if due is None:
+            self._over.set()
+        elif not self._errors:
+            self._hand_on(dues)
+            self._offer(*due)
 
     def _body(self, arrival: Arrival) -> bytes:
         return self._work.endpoint.body(self._prompts, arrival, self._model(arrival))
@@ -142,7 +170,7 @@ class Dispatcher:
         """Behind the schedule, nothing ever waits for a due time: without this, no request would be sent at all."""
         if now - self._rested < TURN:
             return
-        gevent.sleep(0)
+        breathe()
         self._rested = time.monotonic()
         if self._now_left() < 0:
             raise TimeoutError(f"this machine is too slow: {self._offered} of {self.planned} requests offered in time")
@@ -156,8 +184,7 @@ class Dispatcher:
             self._write(RequestRecord(outcome="dropped", error=error, **asked(number, arrival, self._model(arrival))))
             return
         self._sent += 1
-        self._open[number] = arrival, None
-        self._requests.spawn(self._request, number, arrival, body).link_exception(self._broke)
+        self._request(number, arrival, body)
 
     def _request(self, number: int, arrival: Arrival, body: bytes) -> bool:
         """One request, from the network to its record; whether all went well."""
@@ -179,7 +206,7 @@ class Dispatcher:
     def _read(self, exchange: Exchange) -> Answer:
         reading = self._work.endpoint.reading(exchange)
         while (answer := next(reading)) is None:
-            gevent.sleep(0)
+            breathe()
         return answer
 
     def _headers(self, number: int) -> dict[str, str]:
@@ -192,8 +219,7 @@ class Dispatcher:
     def _end(self) -> None:
         work = self._work
         for number, (arrival, sent) in sorted(self._open.items(), key=itemgetter(0)):
-            at = None if sent is None else self._since(sent)
-            known = asked(number, arrival, self._model(arrival)) | {"sent": at}
+            known = asked(number, arrival, self._model(arrival)) | {"sent": self._since(sent)}
             self._write(RequestRecord(outcome="unfinished", error="the run ended before it did", **known))
         self._open.clear()
         if work.record:
@@ -236,7 +262,11 @@ class Dispatcher:
 
     def _broke(self, greenlet: gevent.Greenlet) -> None:
         if greenlet.exception is not None:
-            self._errors.append(greenlet.exception)
+            self._stop(greenlet.exception)
+
+    def _stop(self, error: BaseException) -> None:
+        self._errors.append(error)
+        self._over.set()
 
     def _without_key(self, record: RequestRecord) -> RequestRecord:
         key = self._work.api_key

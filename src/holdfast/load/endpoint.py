@@ -1,4 +1,4 @@
-"""What is asked of a server, and how its answer is read: chat, completions, embeddings, or any path."""
+"""What is asked of a server, and how its answer is read: chat, completions, embeddings, documents, or any path."""
 
 from __future__ import annotations
 
@@ -20,18 +20,27 @@ if TYPE_CHECKING:
 
 Wanted = Literal["stream", "text", "vectors", "anything"]
 """What is an answer: events with text up to `[DONE]`; text with a finish reason; lists of numbers; any 2xx."""
-PATHS: Final = {"chat": "/v1/chat/completions", "completions": "/v1/completions", "embeddings": "/v1/embeddings"}
+PATHS: Final = {
+    "chat": "/v1/chat/completions",
+    "completions": "/v1/completions",
+    "embeddings": "/v1/embeddings",
+    "documents": "/v1/documents",
+}
 SLICE: Final = 16384
 """Bytes parsed at a stretch: some 70 events and a tenth of a millisecond, which all other stamps wait for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One place to ask. `name` is a key of PATHS, or a path; a path gets `fixed` as its body, or is only looked at."""
+    """One place to ask. `name` is a key of PATHS, or a path; a path gets `fixed` as its body, or is only looked at.
+
+    `stamp` makes documents of one load new to a service that has those of another: they bear it in their titles.
+    """
 
     name: str = "chat"
     stream: bool = True
     fixed: bytes | None = None
+    stamp: str = ""
 
     @property
     def path(self) -> str:
@@ -46,7 +55,7 @@ class Endpoint:
     @property
     def wanted(self) -> Wanted:
         """What is an answer here."""
-        if self.name not in PATHS:
+        if self.name not in PATHS or self.name == "documents":
             return "anything"
         if self.name == "embeddings":
             return "vectors"
@@ -68,6 +77,8 @@ class Endpoint:
     def _fields(self, prompts: Prompts, arrival: Arrival, model: str) -> dict[str, object]:
         if self.name == "embeddings":
             return {"model": model, "input": prompts.flat(arrival)}
+        if self.name == "documents":
+            return {"title": f"{self.stamp}-{arrival.number}", "text": prompts.flat(arrival)}
         chat = self.name == "chat"
         asked = {"messages": prompts.messages(arrival)} if chat else {"prompt": prompts.flat(arrival)}
         fields = {"model": model, **asked, "max_tokens": arrival.answer_tokens, "stream": self.stream}

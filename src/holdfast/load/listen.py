@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gevent.hub import Waiter, get_hub
 
 from holdfast.load.reply import EndedError
+from holdfast.load.turn import READ
 
 if TYPE_CHECKING:
     from holdfast.load.reply import Failure, Reply
@@ -41,7 +42,7 @@ class Listener:
         self._reply, self._limits, self._began = reply, limits, began
         self._recv = sock._sock.recv  # noqa: SLF001 - the plain socket, which gevent keeps from blocking
         self._loop, self._waiter = get_hub().loop, Waiter()
-        self._watcher = self._loop.io(sock.fileno(), _READABLE)
+        self._watcher = self._loop.io(sock.fileno(), _READABLE, priority=READ)
         self._timer: Any = None
         self._error: BaseException | None = None
         self._over = False

@@ -6,14 +6,18 @@ import ctypes
 import math
 import os
 import time
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import gevent
-from gevent.socket import wait_read
+from gevent.hub import get_hub
+
+from holdfast.load.turn import REST
 
 _CLOCK_MONOTONIC: Final = 1
 _TFD_TIMER_ABSTIME: Final = 1
 _NANO: Final = 1_000_000_000
+_READABLE: Final = 1
+"""libev's EV_READ."""
 
 
 class _Timerspec(ctypes.Structure):
@@ -28,20 +32,26 @@ class _Timerspec(ctypes.Structure):
 
 
 class Pacer:
-    """One sleeper at a time; a context manager, because it may own a file descriptor."""
+    """One sleeper at a time; a context manager, because it may own a file descriptor.
 
-    def __init__(self) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
+    `priority` is its place in a turn of the loop (`load.turn`).
+    """
+
+    def __init__(self, priority: int = REST) -> None:
+        self._libc, self._hub = ctypes.CDLL(None, use_errno=True), get_hub()
         self._timer: int | None = None
+        self._watcher: Any = None
         if hasattr(self._libc, "timerfd_create"):
             timer = self._libc.timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
-            self._timer = timer if timer >= 0 else None
+            if timer >= 0:
+                self._timer, self._watcher = timer, self._hub.loop.io(timer, _READABLE, priority=priority)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._timer is not None:
+            self._watcher.close()
             os.close(self._timer)
             self._timer = None
 
@@ -58,5 +68,5 @@ class Pacer:
         spec = _Timerspec(0, 0, seconds, nano)
         if self._libc.timerfd_settime(timer, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None) != 0:
             raise OSError(ctypes.get_errno(), "timerfd_settime")
-        wait_read(timer)
+        self._hub.wait(self._watcher)
         os.read(timer, 8)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from itertools import accumulate, groupby
 from operator import attrgetter
 from random import Random
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
+
+from holdfast.store.pieces import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,4 +86,4 @@ def chat_body(prompt: str | Messages, arrival: Arrival, model: str) -> bytes:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    return json.dumps(body, separators=(",", ":")).encode()
+    return dumps(body)

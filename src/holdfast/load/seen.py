@@ -44,7 +44,7 @@ def seen(
     if not times and outcome == "ok":
         # An answer without a body, to who wanted no more than an answer, was there with its headers.
         times = [exchange.ended if exchange.headers is None else exchange.headers]
-    sent = round(exchange.sent - epoch, 6)
+    sent = _micros(exchange.sent - epoch)
     zero = epoch + sent
     return RequestRecord(
         **known | {"prompt_tokens": usage.get("prompt_tokens", known["prompt_tokens"])},
@@ -72,8 +72,13 @@ def seen(
 def longest_gap(times: list[float]) -> float | None:
     """The longest wait between one time and the next, to the microsecond; None with fewer than two."""
     longest = max(map(sub, times[1:], times), default=None)
-    return None if longest is None else round(longest, 6)
+    return None if longest is None else _micros(longest)
 
 
 def _since(instant: float | None, epoch: float) -> float | None:
-    return None if instant is None else round(instant - epoch, 6)
+    return None if instant is None else round((instant - epoch) * _MICRO) / _MICRO
+
+
+def _micros(seconds: float) -> float:
+    # round(seconds, 6) says the same and takes five times as long: eight of them were half the cost of a record.
+    return round(seconds * _MICRO) / _MICRO

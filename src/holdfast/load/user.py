@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import uuid4
 
 import gevent
 import psutil
@@ -28,7 +29,8 @@ from holdfast.load.fleet.worker import Member, Share
 from holdfast.load.planned import Planned, planned
 from holdfast.load.record import RecordWriter
 from holdfast.load.transport import Client, Deadlines, Trust
-from holdfast.spec.profile import OPTIONS, Option, make_profile
+from holdfast.spec.options import OPTIONS, Option
+from holdfast.spec.profile import make_profile
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
     from holdfast.model.load import LoadProfile
 
 NO_HOST = "name the server: --host http://127.0.0.1:8080"
-SOON = 0.1
-"""Seconds from now to time zero when nobody gave an epoch."""
+SOON = 0.02
+"""Seconds from now to time zero when nobody gave an epoch: what is left to prepare takes a few milliseconds."""
 CLOSED_LENGTHS = 10_000
 """Requests of a closed loop whose lengths are drawn beforehand; those after them take the same lengths again."""
 
@@ -167,7 +169,7 @@ def _endpoint(profile: LoadProfile) -> Endpoint:
         fixed = Path(profile.body).read_bytes() if profile.body else None
     except OSError as error:
         raise LoadRefusedError(f"body: {error}") from error
-    return Endpoint(name=profile.endpoint, stream=profile.stream, fixed=fixed)
+    return Endpoint(name=profile.endpoint, stream=profile.stream, fixed=fixed, stamp=uuid4().hex)
 
 
 class StreamingUser(User):  # type: ignore[misc]  # Locust's User is untyped

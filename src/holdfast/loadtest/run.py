@@ -9,7 +9,6 @@ import sys
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from holdfast import trust
 from holdfast.chaos.ledger import Ledger
@@ -21,16 +20,16 @@ from holdfast.errors import InfrastructureError, Location, TargetError, UsageErr
 from holdfast.load import process
 from holdfast.load.command import command
 from holdfast.load.planned import planned
+from holdfast.loadtest.asked import bare, check_address, profile_file
 from holdfast.loadtest.compare import ASKED
 from holdfast.loadtest.exchange import Seen, streams_in
 from holdfast.model.platform import Endpoints
 from holdfast.model.scenario import Phase, Scenario
 from holdfast.model.timeline import Metrics
 from holdfast.model.verdict import State
-from holdfast.project import name_in
 from holdfast.run import Ports, Run, begin
-from holdfast.spec.profile import read_profile, show_seconds
-from holdfast.spec.source import did_you_mean
+from holdfast.spec.options import show_seconds
+from holdfast.spec.profile import read_profile
 from holdfast.store import folder as store
 from holdfast.store.load import LINES
 from holdfast.store.reading import read_timeline
@@ -154,22 +153,13 @@ def prepare(wanted: Wanted) -> Scenario:
 
     Raises UsageError for what was asked wrongly, SpecError for what is wrong in the profile or a file that it names.
     """
-    host = urlsplit(wanted.host)
-    if host.scheme not in {"http", "https"} or not host.hostname:
-        raise UsageError(f"not an address: {wanted.host}", hint="--host http://127.0.0.1:8080")
-    if host.username or host.password:
-        raise UsageError("an address with a password would be kept in the record", hint="set HOLDFAST_API_KEY")
+    check_address(wanted.host)
     if not wanted.length >= _SHORTEST or not (wanted.warmup == 0 or wanted.warmup >= _SHORTEST):
         raise UsageError(
             "load lasts at least 1s, and so does a warmup", hint="--for 60s --warmup 5s; --warmup 0s is none"
         )
-    profile = wanted.profile.removesuffix(".conf").removeprefix("loadtests/")
-    path = wanted.root / "loadtests" / f"{profile}.conf"
-    if not path.is_file():
-        known = [one.stem for one in sorted((wanted.root / "loadtests").glob("*.conf"))]
-        raise UsageError(f"no such profile: {path}", hint=did_you_mean(wanted.profile, known))
-    text, name = path.read_text(encoding="utf-8", errors="replace"), name_in(wanted.root, path)
-    scenario = _scenario(wanted, profile, name, text)
+    name, text = profile_file(wanted.root, wanted.profile)
+    scenario = _scenario(wanted, bare(wanted.profile), name, text)
     planned(scenario.load, seed=wanted.seed, length=scenario.length, root=wanted.root)
     return scenario
 
