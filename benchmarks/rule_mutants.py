@@ -84,7 +84,7 @@ def _of_rule(rule: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any] | 
     yield "name", f"{rule[key]} -> {rule[key]}X", {**rule, key: f"{rule[key]}X"}
     for kind, start, end, new in _of_expr(rule["expr"]):
         old = rule["expr"]
-        before, after = old[max(0, start - 50) : start].splitlines()[-1:], old[end : end + 30].splitlines()[:1]
+        before, after = old[max(0, start - 80) : start].splitlines()[-1:], old[end : end + 30].splitlines()[:1]
         around = [*before, f"[{old[start:end]} -> {new}]", *after]
         part = old[:start].count("\nor\n") + 1
         yield kind, f"part {part}: {''.join(around)}", {**rule, "expr": old[:start] + new + old[end:]}

@@ -27,6 +27,8 @@ from promtool_says import tool
 DAWN = datetime(1970, 1, 1, tzinfo=UTC)
 NOW, MONTH = "slo:sli_error:ratio_rate5m", "slo:sli_error:ratio_rate30d"
 TOTAL, BAD = "slo:sli_total:increase5m", "slo:sli_bad:increase5m"
+EVERY = "gateway_requests_total[{{.window}}]"
+ERRORS = 'sum(rate(gateway_requests_total{code="500"}[{{.window}}]))'
 ALERTED = {"alert": "Gateway", "page": AlertPolicy(), "ticket": AlertPolicy()}
 
 
@@ -229,6 +231,70 @@ def test_whatever_it_measures_a_dead_service_is_bad(says, changes):
 def test_an_alert_of_no_data_bears_the_labels_of_its_slo_alone(says):
     slo = an_slo(**ALERTED, indicator=Threshold(query='max(queue_depth{job="a"})', op="lt", value=5))
     assert says(slo, [(f"count({firing(job='')})", 60), (f"count({firing()})", 60)], {"other": "1x60"}) == "SUCCESS"
+
+
+NO_DATA = firing(alertname="GatewayNoData")
+NO_ALERT = f"absent(count({firing()}))"
+
+
+def of_total(query):
+    """An SLO whose total is this query."""
+    return an_slo(**ALERTED, indicator=an_slo().indicator.__class__(error_query=ERRORS, total_query=query))
+
+
+@pytest.mark.parametrize(
+    ("total", "series"),
+    [
+        (f"sum(rate({EVERY}) * on(pod) info)", {"c200": "0+60x60", 'info{pod="a"}': "1x60"}),
+        # Half of it dies at minute 5; what is left is no total.
+        (f"sum(rate({EVERY})) + sum(rate(other[{{{{.window}}}}]))", {"c200": "0+60x60", "other": "0+60x5 stale"}),
+        # Scraped every 7 minutes: no five of them hold two samples.
+        (f"sum(rate({EVERY}))", {"c200": "0 _x6 420 _x6 840 _x6 1260 _x6 1680 _x6 2100"}),
+    ],
+    ids=["labels that do not match", "a part is missing", "scraped too seldom"],
+)
+def test_samples_that_give_no_total_are_told(total, series, says):
+    # Dead for 9 minutes is dead; samples without a total for 14 to 19 minutes are told.
+    asked = [(f"count({NO_DATA})", 30), (f"count({firing()})", 30), (NO_ALERT, 12), (f"absent({TOTAL})", 30)]
+    assert says(of_total(total), asked, series) == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    ("total", "requests"),
+    [
+        (f"sum(rate({EVERY}))", "0x60"),
+        (f"sum(rate({EVERY})) > 0", "0x60"),
+        (f"sum(rate({EVERY})) unless on() (vector(time()) > 600)", "0x60"),
+        (f"sum(rate({EVERY})) / sum(rate({EVERY})) * sum(rate({EVERY}))", "0x60"),
+        (f"sum(rate({EVERY})) > 0", "0+60x20 1200x60"),
+    ],
+    ids=["idle", "idle is left out", "at night", "0 / 0", "idle since"],
+)
+def test_a_service_that_is_idle_owes_no_total(total, requests, says):
+    asked = [(NO_ALERT, minute) for minute in (14, 16, 19, 20, 35, 59)]
+    assert says(of_total(total), asked, {"c200": requests}) == "SUCCESS"
+
+
+def test_a_service_that_has_just_begun_owes_no_total(says):
+    # Before minute 40 it is missing; from its second sample on nothing is.
+    asked = [(f"count({NO_DATA})", 39), *((NO_ALERT, minute) for minute in range(40, 60))]
+    assert says(an_slo(**ALERTED), asked, {"c200": "_x40 0+60x30"}) == "SUCCESS"
+
+
+def test_rules_that_are_new_in_an_old_service_ask_for_nothing_at_first(says):
+    # No rule before 0, where the service has no total; it is told when the rules are old enough, after 14 minutes.
+    asked = [*((NO_ALERT, minute) for minute in range(14)), (f"count({NO_DATA})", 15)]
+    slo = of_total(f"sum(rate({EVERY}) * on(pod) info)")
+    assert says(slo, asked, {"c200": "0+60x60", "info": "_x60"}) == "SUCCESS"
+
+
+@pytest.mark.parametrize(("errors", "alerted"), [(3, True), (2, False)])
+def test_three_errors_that_are_the_first_ever_alert_though_they_come_at_once(errors, alerted, says):
+    # A counter that stands at 0 and rises by 3: four records of 3 in Prometheus 3, five in 2, of 60 and 61 in an hour.
+    series = {"c200": "0x118 2x80", "c500": f"0x120 {errors}x60"}
+    slow = firing(sloth_tier="slow", severity="page")
+    asked = [(f"count({slow})" if alerted else NO_ALERT, 130), (NO_ALERT, 120)]
+    assert says(an_slo(**ALERTED), asked, series) == "SUCCESS"
 
 
 def test_what_is_excluded_does_not_count(says):

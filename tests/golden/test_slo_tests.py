@@ -41,6 +41,10 @@ WITHIN_A_SECOND = Events(
     error_query='sum(rate(d_count[{{.window}}])) - sum(rate(d_bucket{le="1"}[{{.window}}]))',
     total_query="sum(rate(d_count[{{.window}}]))",
 )
+TWO_SERVICES = Events(
+    error_query='sum(rate({__name__=~"a|b",code="500"}[{{.window}}]))',
+    total_query="sum(rate(a[{{.window}}])) + sum(rate(b[{{.window}}]))",
+)
 A_GAUGE = Threshold(query='max(temperature{room="a"})', op="lt", value=70)
 UNSOLVABLE = Events(error_query="sum(rate(a[{{.window}}])) * 2", total_query="sum(rate(a[{{.window}}]))")
 
@@ -68,6 +72,7 @@ def run(slo, folder, promtool, change=lambda text: text, asked=".5m."):
     [
         {},
         {"least_bad": 5, "dead_after": 60},
+        {"indicator": TWO_SERVICES},
         {"budgeting": Timeslices(length=300, target=0.9)},
         {"budgeting": Timeslices(length=60, target=0.5), "indicator": WITHIN_A_SECOND},
         {"budgeting": Timeslices(length=420, target=0.9)},
@@ -107,10 +112,13 @@ def test_a_wrong_rule_is_told_by_the_case_that_shows_it(right, wrong, case, tmp_
     ("right", "wrong", "case"),
     [
         ("[3d]", "[6d]", "a window holds what is within it and no more"),
-        ("> 2.5", "> 2.75", "2.6 bad events fire"),
-        ("* 12 > 2.5", "* 13.2 > 2.5", "2.4 bad events fire nothing that looks back 3d"),
+        ("> 2.35", "> 2.585", "2.45 bad events fire"),
+        ("* 12 > 2.35", "* 13.2 > 2.35", "2.25 bad events fire nothing that looks back 3d"),
         ("avg_over_time", "max_over_time", "what falls silent is given its mean of a day, 1500, and all of it is bad"),
         ("[5m] offset 1m", "[10m] offset 1m", "where nobody looked nothing is missed"),
+        ("[19m]", "[38m]", "samples of gateway_requests_total without an answer are told"),
+        ("[5m] offset 14m", "[10m] offset 14m", "where nobody looked, no answer is missing"),
+        ("[5m] offset 14m", "[5m] offset 12m", "a service that has just begun owes no answer"),
         ("max without (owner", "sum without (owner", "a label that is renamed is no second service"),
     ],
 )

@@ -64,7 +64,7 @@ def test_quiet_services_page_seldom_for_nothing_and_soon_for_an_outage(rate, obj
     assert page.first(1.0)[1].late <= minutes * 60
 
 
-@pytest.mark.parametrize(("rate", "objective", "noise", "minutes"), [(12, 0.99, 1.34, 27), (60, 0.999, 1.16, 7)])
+@pytest.mark.parametrize(("rate", "objective", "noise", "minutes"), [(12, 0.99, 1.34, 26), (60, 0.999, 1.16, 6)])
 def test_two_of_six_miss_that_with_two_bad_events_and_keep_it_with_three(rate, objective, noise, minutes):
     def page(least):
         slo = an_slo(objective=objective, page=AlertPolicy(), least_bad=least)

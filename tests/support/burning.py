@@ -33,7 +33,7 @@ def firing(watch: Watch, bad: NDArray, total: NDArray) -> NDArray:
         steps = round(window / watch.every)
         sums = records if window <= watch.record else [summed(one, steps) for one in records]
         fires &= sums[0] > watch.threshold * sums[1]
-    return fires & (sums[0] / watch.overlap > watch.least_bad - 0.5)
+    return fires & (sums[0] / watch.overlap > watch.enough)
 
 
 def waits(watch: Watch, rate: float, errors: float, *, runs: int, seed: int, windows: float = 6.0) -> NDArray:

@@ -35,6 +35,7 @@ slos:
 """
 _GOOD, _BAD = (f'http_requests_total{{job="myservice",instance="a",code="{code}"}}' for code in (200, 500))
 _IDS: Final = 'sloth_id="myservice-availability",sloth_service="myservice",sloth_slo="availability",sloth_window="5m"'
+_TOTAL: Final = 'sum(rate(http_requests_total{job="myservice"}[{{.window}}]))'
 _NOTHING: Final = "nothing"
 _NEVER: Final = -987654321
 
@@ -84,6 +85,7 @@ class Input:
     series: Mapping[str, str] = field(default_factory=dict)
     every: str = "1m"
     """How often the rules are evaluated; a day takes less long in steps of five minutes."""
+    spec: str = SPEC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,7 @@ class Row:
 
 
 def inputs() -> tuple[Input, ...]:
-    """Eight of them."""
+    """Ten of them."""
     sparse = " ".join(f"{n}x5" for n in range(40))
     return (
         Input(
@@ -136,6 +138,21 @@ def inputs() -> tuple[Input, ...]:
             what="10 requests an hour, one of them fails",
             series={_GOOD: sparse, _BAD: "0x150 1x80"},
             questions=(Question(asked="alerts, 5 min later", expr=FIRING, minute=155, truth="0", least=0, most=0),),
+        ),
+        Input(
+            what="10 requests an hour; three errors, all at once, are the first ever",
+            series={_GOOD: sparse, _BAD: "0x150 3x80"},
+            questions=(
+                Question(asked="pages, 5 min later", expr=PAGES, minute=155, truth="at least 1", least=1, most=9),
+            ),
+        ),
+        Input(
+            what="all requests are those of two services; one of them dies after 2 h, and the other fails",
+            spec=SPEC.replace(_TOTAL, f"{_TOTAL} + sum(rate(other_total[{{{{.window}}}}]))"),
+            series={_GOOD: "0+60x120 7200x60", _BAD: "0x120 0+60x60", 'other_total{job="other"}': "0+60x120 stale"},
+            questions=(
+                Question(asked="pages, 30 min later", expr=PAGES, minute=150, truth="at least 1", least=1, most=9),
+            ),
         ),
         Input(
             what="100 requests a minute; after 2 h the first errors ever, a series that begins at 50",
@@ -179,16 +196,20 @@ def measured() -> list[Row]:
     promtool, rows = find(os.environ), []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "slo.yaml").write_text(SPEC, encoding="utf-8")
-        choice = Choice(labels={}, period="30d", windows=None, version="v0.16.0", alerts=True, recordings=True)
-        made = sloth_files(places((folder / "slo.yaml",), None), choice)
-        slos, _ = read_slos(SPEC, "slo.yaml")
-        rules = {"sloth": next(iter(made.values())), "ours": rule_file(slos, datetime(2026, 11, 22, tzinfo=UTC))}
         for one in inputs():
-            said = {who: _answers(one, text, folder, promtool) for who, text in rules.items()}
+            said = {who: _answers(one, text, folder, promtool) for who, text in _rules(one.spec, folder).items()}
             pairs = zip(one.questions, said["sloth"], said["ours"], strict=True)
             rows += [Row(what=one.what, question=asked, sloth=sloth, ours=ours) for asked, sloth, ours in pairs]
     return rows
+
+
+def _rules(spec: str, folder: Path) -> dict[str, str]:
+    """The rules of both."""
+    (folder / "slo.yaml").write_text(spec, encoding="utf-8")
+    choice = Choice(labels={}, period="30d", windows=None, version="v0.16.0", alerts=True, recordings=True)
+    made = sloth_files(places((folder / "slo.yaml",), None), choice)
+    slos, _ = read_slos(spec, "slo.yaml")
+    return {"sloth": next(iter(made.values())), "ours": rule_file(slos, datetime(2026, 11, 22, tzinfo=UTC))}
 
 
 def _answers(one: Input, rules: str, folder: Path, promtool: Promtool) -> list[str]:

@@ -112,11 +112,11 @@ def test_each_window_has_a_bad_record_on_either_side_of_where_it_begins():
 
 
 def test_bad_events_are_just_too_few_for_each_tier_while_many_lie_just_before_its_window():
-    silent = [name for name in usual() if name.startswith("2.4 bad events")]
-    assert silent == [f"2.4 bad events fire nothing that looks back {window}" for window in ("1h", "6h", "1d", "3d")]
+    silent = [name for name in usual() if name.startswith("2.25 bad events")]
+    assert silent == [f"2.25 bad events fire nothing that looks back {window}" for window in ("1h", "6h", "1d", "3d")]
     many = usual()[silent[-1]]["promql_expr_test"][0]
     assert many["exp_samples"] == []
-    assert len(usual()["2.6 bad events fire"]["promql_expr_test"][0]["exp_samples"]) == 4
+    assert len(usual()["2.45 bad events fire"]["promql_expr_test"][0]["exp_samples"]) == 4
 
 
 def test_an_slo_without_labels_has_none_to_rename():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.slo.promql import Matcher, counted, counts, needs_all, parse, selectors, subtracts
+from holdfast.slo.promql import Matcher, counted, counts, may_be_idle, needs_all, parse, selectors, subtracts
 
 NEW = 'x{a="b"} unless x{a="b"} offset 5m and on(job, instance) (up_total and up_total offset 5m)'
 
@@ -77,6 +77,24 @@ def test_whether_a_query_is_silent_as_soon_as_a_part_of_it_is():
     assert needs_all("sum(rate(a[{{.window}}])) - sum(rate(b[{{.window}}]))")
     assert not needs_all("(sum(rate(a[{{.window}}])) or vector(0)) - sum(rate(b[{{.window}}]))")
     assert not needs_all("sum(rate(a[{{.window}}])) - absent(b)")
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("sum(rate(a[{{.window}}])) + sum(rate(b[{{.window}}])) / 60", False),
+        ("sum(rate(a[{{.window}}])) * on(pod) group_left() info or vector(0)", False),
+        ("sum(rate(a[{{.window}}])) > bool 0", False),
+        ("sum(rate(a[{{.window}}])) > 0", True),
+        ("sum(rate(a[{{.window}}]) > 0) or vector(0)", True),
+        ("sum(rate(a[{{.window}}])) and on() day", True),
+        ("sum(rate(a[{{.window}}])) unless on() night", True),
+        ("sum(rate(a[{{.window}}])) / sum(rate(b[{{.window}}]))", True),
+        ("sum(rate(a[{{.window}}])) % sum(rate(b[{{.window}}]))", True),
+    ],
+)
+def test_whether_a_query_may_give_no_number_where_nothing_happens(query, expected):
+    assert may_be_idle(query) is expected
 
 
 def test_what_is_no_promql_is_refused_with_the_parsers_words():

@@ -71,6 +71,23 @@ def silence(slo: Slo) -> str:
     return f"{unseen(slo)} and max(present_over_time({AWAKE}{selector(slo)}[5m] offset 1m))"
 
 
+def unanswered(slo: Slo) -> str:
+    """PromQL that is there, without labels, when samples came and rules were evaluated, and there is no total since.
+
+    Empty where an idle service may have none.
+    """
+    if promql.may_be_idle(_everything(slo)):
+        return ""
+    ago = dead_after(slo) + WINDOW
+    total = f"{names_of(slo)[0]}{selector(slo)}[{show_duration(ago + WINDOW)}]"
+
+    def were(series: str) -> str:
+        return f"max(present_over_time({series}[{show_duration(WINDOW)}] offset {show_duration(ago)}))"
+
+    samples = " or ".join(were(one.text) for one in promql.selectors(_everything(slo)))
+    return f"max(absent_over_time({total})) and {were(AWAKE + selector(slo))} and ({samples})"
+
+
 def total_expr(slo: Slo, today: datetime | None = None) -> str:
     """All events of the window; a service that was alive and fell silent is given its mean of the last day.
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 import promql_parser
-from promql_parser import BinaryExpr, Call, Expr, MatrixSelector, VectorSelector
+from promql_parser import BinaryExpr, Call, Expr, MatrixSelector, NumberLiteral, VectorSelector
 
 WINDOW: Final = re.compile(r"\{\{\s*\.window\s*\}\}")
 _MATCHING: Final[dict[str, Op]] = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
@@ -66,6 +66,20 @@ def selectors(query: str) -> tuple[Selector, ...]:
 def subtracts(query: str) -> bool:
     """Whether a query takes one thing from another, so that without the other it is nothing at all."""
     return not promql_parser.walk(parse(query), lambda node: not (isinstance(node, BinaryExpr) and str(node.op) == "-"))
+
+
+def may_be_idle(query: str) -> bool:
+    """Whether it may give no number of a service that does nothing: it leaves some out, or divides by what may be 0."""
+    return not promql_parser.walk(parse(query), lambda node: not _leaves_out(node))
+
+
+def _leaves_out(node: Expr) -> bool:
+    if not isinstance(node, BinaryExpr):
+        return False
+    op = str(node.op)
+    divides = op in {"/", "%"} and not isinstance(node.rhs, NumberLiteral)
+    compares = op in {"==", "!=", ">", "<", ">=", "<="} and not (node.modifier and node.modifier.return_bool)
+    return divides or compares or op in {"and", "unless"}
 
 
 def needs_all(query: str) -> bool:

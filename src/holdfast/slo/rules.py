@@ -13,7 +13,7 @@ from holdfast.slo import counts, horizon
 from holdfast.slo.counts import IDS, ids, selector
 from holdfast.slo.emit import dump
 from holdfast.slo.horizon import PERIOD
-from holdfast.slo.tiers import is_dead, threshold, tiers_of
+from holdfast.slo.tiers import MARGIN, is_dead, threshold, tiers_of
 from holdfast.units import show_duration, show_ratio
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ Group = dict[str, Any]
 _WINDOW: Final = "sloth_window"
 TIER: Final = "sloth_tier"
 """Which of an alert's two tiers fired: quick or slow."""
-_HALF: Final = 0.5
-"""What `increase` adds to a lone event, or takes from it, by extrapolation; less than this is no event more or less."""
 
 
 def rule_file(slos: Iterable[Slo], today: datetime | None = None) -> str:
@@ -146,7 +144,7 @@ def _fires(slo: Slo, tier: Tier) -> str:
         for window in (tier.short, tier.long)
     ]
     if counts.counts_events(slo) and slo.least_bad > 1:
-        burns.append(f"on({', '.join(IDS)}) {_events(slo, tier.long)} > {slo.least_bad - _HALF:g}")
+        burns.append(f"on({', '.join(IDS)}) {_events(slo, tier.long)} > {slo.least_bad - MARGIN:g}")
     both = "\n  and ".join(burns)
     return f'label_replace(\n  {both},\n  "{TIER}", "{tier.name}", "", ""\n)'
 
@@ -184,11 +182,15 @@ def _no_data(slo: Slo, today: datetime | None) -> Rule:
     after = show_duration(counts.dead_after(slo))
     words = {
         "summary": f"{slo.id} has no data",
-        "description": f"Nothing that counts its events had a sample for {after}: it is dead, or nobody can see it.",
+        "description": (
+            f"Nothing that counts its events had a sample for {after}: it is dead, or nobody can see it. "
+            "Or there are samples, and its query gives no number of them: `holdfast slo lint --prometheus` says why."
+        ),
     }
+    missing = "\nor\n".join(filter(None, (counts.silence(slo), counts.unanswered(slo))))
     return {
         "alert": f"{slo.alert}NoData",
-        "expr": counts.silence(slo) + (f"\nunless vector({times}) > 0" if times else ""),
+        "expr": f"({missing})\nunless vector({times}) > 0" if times else missing,
         "labels": {
             **_labels(slo),
             "sloth_severity": severity,

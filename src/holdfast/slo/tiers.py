@@ -16,6 +16,11 @@ _STEP: Final = 5 * _MINUTE
 _SHORTEST: Final = 2 * DAY
 _WELL_KNOWN: Final = (28 * DAY, 30 * DAY)
 
+MARGIN: Final = 0.65
+"""How far below `least_bad` the counted events may lie. Prometheus extrapolates: where samples are a minute apart, it
+counts the first three events of a counter that stood at 0 as 2.36, and where they are 45 s apart two others as 2.31.
+"""
+
 GOOGLE: Final = (
     Tier(severity="page", name="quick", share=0.02, short=5 * _MINUTE, long=_HOUR),
     Tier(severity="page", name="slow", share=0.05, short=30 * _MINUTE, long=6 * _HOUR),

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
+from holdfast.slo.tiers import MARGIN
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 Numbers: TypeAlias = "NDArray[np.float64]"
 
-_HALF: Final = 0.5
 _MANY: Final = 60.0
 """Bad events from which their number is normally distributed, near enough."""
 _LATE: Final = 0.95
@@ -49,6 +50,11 @@ class Watch:
     def overlap(self) -> int:
         """How many records one event is in."""
         return max(1, round(self.record / self.every))
+
+    @property
+    def enough(self) -> float:
+        """What the counted bad events must exceed."""
+        return self.least_bad - MARGIN
 
     def needed(self, rate: float) -> int:
         """The least number of bad events that fires, at `rate` events a second: floor(threshold x events) + 1."""
@@ -118,7 +124,7 @@ def _silent(watch: Watch, rate: float, errors: float) -> Numbers:
     share /= share.sum()
     odds = watch.threshold / (1 - watch.threshold)
     # Rows are evaluations, columns possible numbers of good events around their mean.
-    limit = np.maximum(watch.least_bad - _HALF, odds * np.maximum(good[:, None] + np.sqrt(good)[:, None] * spread, 0.0))
+    limit = np.maximum(watch.enough, odds * np.maximum(good[:, None] + np.sqrt(good)[:, None] * spread, 0.0))
     chance = rate * errors * watch.every
     if limit.mean() > _MANY:
         silent = _below_normal(watch, chance, limit) @ share

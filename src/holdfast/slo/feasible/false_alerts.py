@@ -93,7 +93,7 @@ def _narrowed(watch: Watch, rate: float, window: float) -> float:
     """How close the bad events must be that fire together: less than the window by what the last one still lacks."""
     if window <= watch.record or window == watch.short:
         return window
-    wanted = max(watch.least_bad - 0.5, watch.threshold * rate * window)
+    wanted = max(watch.enough, watch.threshold * rate * window)
     return window - (watch.record - watch.every) * (wanted - math.ceil(wanted) + 1)
 
 

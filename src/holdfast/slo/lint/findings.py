@@ -70,7 +70,7 @@ def _silent(slo: Slo, unanswered: Collection[str], remarks: Sequence[Remark]) ->
 
 
 def _no_answer(slo: Slo, query: str) -> Remark:
-    what = f"{slo.id}: its series are there, but this gave nothing for an hour: nothing is recorded, and no alert fires"
+    what = f"{slo.id}: its series are there, but this gave nothing for an hour: nothing is recorded, no burn is told"
     hint = "is it idle, scraped too seldom for [5m], or no native histogram?"
     place = Place(where=slo.where, query=query)
     return Remark(code="no-answer", severity="warning", what=what, hint=hint, place=place)

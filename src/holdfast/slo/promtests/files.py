@@ -18,6 +18,7 @@ from holdfast.slo.promtests.given import given_cases
 from holdfast.slo.promtests.horizon import horizon_cases, times_of, variants
 from holdfast.slo.promtests.hostile import hostile_cases
 from holdfast.slo.promtests.probe import probe
+from holdfast.slo.promtests.silences import silent_cases
 from holdfast.slo.promtests.subject import HAIR, STEPS, Subject, down, up
 from holdfast.slo.tiers import threshold
 from holdfast.units import show_duration
@@ -53,8 +54,8 @@ def asked_of(slo: Slo, rule_text: str, today: datetime | None) -> dict[str, str]
     subject, times = Subject(slo, probe(slo)), times_of(slo, today)
     groups = re.findall(r"^- name: (\S+)$", rule_text, re.MULTILINE)
     parts: dict[tuple[str, float], list[Case]] = {}
-    every = (ordinary_cases(subject), hostile_cases(subject), given_cases(subject), horizon_cases(subject, times))
-    for case in chain(*every):
+    made = (ordinary_cases, hostile_cases, given_cases, silent_cases)
+    for case in chain(*(cases(subject) for cases in made), horizon_cases(subject, times)):
         parts.setdefault((case.variant, case.step), []).append(case)
     return {_tests(slo, *part): _file(slo, part, cases, groups) for part, cases in sorted(parts.items())}
 

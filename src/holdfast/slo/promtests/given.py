@@ -1,62 +1,46 @@
-"""What follows from records that are given: days of them cost nothing, and so windows can be told to one record.
-
-Rules are evaluated at 0 and once more, at the end. At an age that is a window's edge there is no record: whether it
-would be in the window depends on the release of Prometheus.
-"""
+"""What follows from records that are given: days of them cost nothing, and so windows can be told to one record."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from holdfast.model.slo import DAY, Calendar, Events, Rolling
-from holdfast.slo import counts, promql, rules
-from holdfast.slo.horizon import PERIOD
+from holdfast.model.slo import Rolling
+from holdfast.slo import counts, rules
+from holdfast.slo.promtests.records import ages_until, as_samples, braces, end_of, records
 from holdfast.slo.promtests.series import Stretch
 from holdfast.slo.promtests.subject import HAIR, up
-from holdfast.slo.tiers import threshold
+from holdfast.slo.tiers import MARGIN, threshold
 from holdfast.units import show_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from holdfast.model.slo import Tier
-    from holdfast.slo.promtests.subject import Case, Check, Subject
+    from holdfast.slo.promtests.subject import Case, Subject
 
-_TICK: Final = 30.0
 _HOUR: Final = 3600.0
 _NEARLY: Final = 0.1
-"""How far from half an event is just above it: more than one record in an hour's does."""
+"""How far from so many events is just above it: more than one record in an hour's does."""
 _MARK: Final = 10
-_LATELY, _AWAY = 90.0, 420.0
-"""Seconds since rules were evaluated, such that what is missing may be missed, and such that nobody looked."""
-_GONE: Final = 1.5
-"""How many times longer than may be something that is not missed has been gone."""
-_QUIET, _BUSY = 1000.0, 2000.0
 
 
 def given_cases(subject: Subject) -> list[Case]:
     """Those that make sense for the SLO."""
-    made = [_edges(subject), *_idle(subject), *_few(subject), *_silences(subject), *_renamed(subject)]
+    made = [_edges(subject), *_idle(subject), *_few(subject), *_renamed(subject)]
     return made if subject.graded else [*made, *_thresholds(subject)]
-
-
-def _end(subject: Subject) -> float:
-    """When all windows that alerts look at, and two days, are behind: a whole number of records."""
-    return up(up(max(2 * DAY, *rules.windows_of(subject.slo)) + 2 * subject.tile, DAY), subject.tile)
 
 
 def _edges(subject: Subject) -> Case:
     """Bad records on either side of where each window begins: the one within counts, the other does not."""
-    tile, end = subject.tile, _end(subject)
+    tile, end = subject.tile, end_of(subject)
     windows = [one for one in rules.windows_of(subject.slo) if one > tile]
     edges = {age for one in windows for age in (up(one, tile) - tile, _after(one, tile))} | {tile}
     # Ever more, so that no two windows have the same share.
     bad = {age: float(number) for number, age in enumerate(sorted(edges - {*windows, 0.0}), 1)}
     total = dict.fromkeys(bad, 100.0)
     checks = [subject.ratio_is(end, show_duration(one), _within(bad, one) / _within(total, one)) for one in windows]
-    series = _records(subject, tile, {**total, 0.0: "stale"}, bad)
+    series = records(subject, tile, {**total, 0.0: "stale"}, bad)
     return subject.case("a window holds what is within it and no more", end, series, *checks, tick=tile)
 
 
@@ -71,7 +55,7 @@ def _after(length: float, tile: float) -> float:
 
 def _idle(subject: Subject) -> list[Case]:
     """Nothing for as long as a window looks back is no error in it, whatever there was before."""
-    slo, tile, end = subject.slo, subject.tile, _end(subject)
+    slo, tile, end = subject.slo, subject.tile, end_of(subject)
     spans = {show_duration(one): one for one in rules.windows_of(slo)}
     if isinstance(slo.window, Rolling):
         spans[rules.period_name(slo)] = slo.period
@@ -79,7 +63,7 @@ def _idle(subject: Subject) -> list[Case]:
     for window, length in spans.items():
         at = up(length + 2 * tile, end)
         total = {_after(length, tile): 100.0, up(length, tile) - tile: 0.0}
-        series = _records(subject, tile, total, {}, at=at)
+        series = records(subject, tile, total, {}, at=at)
         found.append(
             subject.case(f"an idle {window} has no errors", end, series, subject.ratio_is(at, window, 0.0), tick=tile)
         )
@@ -92,16 +76,16 @@ def _few(subject: Subject) -> list[Case]:
     if not (tiers and least > 1 and subject.by_event and subject.counts_events):
         return []
     longs = sorted({tier.long for tier in tiers})
-    found = [_bad_events(subject, least - 0.5 + _NEARLY, 0.0)]
-    return [*found, *(_bad_events(subject, least - 0.5 - _NEARLY, long) for long in longs)]
+    found = [_bad_events(subject, least - MARGIN + _NEARLY, 0.0)]
+    return [*found, *(_bad_events(subject, least - MARGIN - _NEARLY, long) for long in longs)]
 
 
 def _bad_events(subject: Subject, number: float, before: float) -> Case:
     """So many bad events now, and many `before` seconds ago, when that is not 0; nothing else for days."""
-    tile, end = subject.tile, _end(subject)
+    tile, end = subject.tile, end_of(subject)
     marks = {_after(before, tile): float(_MARK)} if before else {}
-    ages = [age for age in _ages(2 * _HOUR, tile) if age not in {0.0, _HOUR}]
-    given = _records(subject, subject.tick, marks, {**dict.fromkeys(ages, 0.0), **marks})
+    ages = [age for age in ages_until(2 * _HOUR, tile) if age not in {0.0, _HOUR}]
+    given = records(subject, subject.tick, marks, {**dict.fromkeys(ages, 0.0), **marks})
     way = {raw: amount * number for raw, amount in subject.probe.bad[0].items()}
     one = replace(subject, probe=replace(subject.probe, bad=(way,)))
     # Since Prometheus 3 a window has no longer the sample at its first moment, and with it what rose next.
@@ -110,45 +94,6 @@ def _bad_events(subject: Subject, number: float, before: float) -> Case:
     fires = [tier for tier in subject.tiers() if tier.long > before] if before else subject.tiers()
     name = f"{number:g} bad events fire" + (f" nothing that looks back {show_duration(before)}" if before else "")
     return subject.case(name, end, series, subject.fire(end, *fires))
-
-
-def _silences(subject: Subject) -> list[Case]:
-    """Of a service that is silent: alive and watched until now, not watched, and long gone."""
-    end, gone = _end(subject), _GONE * (counts.dead_after(subject.slo) + counts.WINDOW)
-    total, bad = counts.names_of(subject.slo)
-    mean = (_QUIET + _BUSY) / 2
-    spent = [subject.record_is(end, name, mean) for name in (total, bad)]
-    nothing = subject.nothing_is_recorded(end)
-    told, untold = ([subject.no_data(end, fires=fires)] if subject.alerts else [] for fires in (True, False))
-
-    def case(name: str, *checks: Check, last: float = _TICK, watched: float = _LATELY) -> Case:
-        return subject.case(name, end, _silent(subject, last, watched), *checks, tick=_TICK)
-
-    slo, made = subject.slo, []
-    if not (isinstance(slo.indicator, Events) and promql.subtracts(slo.indicator.error_query)):
-        made = [
-            case("where nobody looked no error is known", subject.record_is(end, bad, 0.0), last=0.0, watched=_AWAY)
-        ]
-    return [
-        *made,
-        case(f"what falls silent is given its mean of a day, {mean:g}, and all of it is bad", *spent, *told),
-        case("where nobody looked nothing is missed", nothing, *untold, watched=_AWAY),
-        case("what was gone before is not missed again", nothing, last=gone),
-    ]
-
-
-def _silent(subject: Subject, last: float, watched: float) -> dict[str, str]:
-    """A total for every age from `last` on, and rules that somebody evaluated `watched` seconds ago."""
-    end, slo = _end(subject), subject.slo
-    ages = [age for age in _ages(2 * DAY, _TICK) if age >= last and age != DAY]
-    total = {age: 7 * _BUSY if age > DAY else _BUSY if age > DAY / 2 else _QUIET for age in ages}
-    given = _records(subject, _TICK, {**total, **({up(last, _TICK): "stale"} if last else {})}, {})
-    given[f"{counts.AWAKE}{_shown({**counts.ids(slo), 'by': 'another'})}"] = _written({watched: 1.0}, end, _TICK)
-    if isinstance(slo.window, Calendar) and last == _TICK:
-        # The record of a period that ended a minute ago: no traffic besides that of the present one.
-        former = f"{counts.names_of(slo)[0]}{_shown({**counts.ids(slo), PERIOD: 'former'})}"
-        given[former] = _written({2 * _TICK: _QUIET, _TICK: "stale"}, end, _TICK)
-    return given
 
 
 def _thresholds(subject: Subject) -> list[Case]:
@@ -163,10 +108,10 @@ def _thresholds(subject: Subject) -> list[Case]:
 
 
 def _share(subject: Subject, share: float, over: list[Tier]) -> Case:
-    tile, end = subject.tile, _end(subject)
+    tile, end = subject.tile, end_of(subject)
     tick = subject.tick
     # Ended, or the bad ones among them were looked for again.
-    given = _records(subject, tick, {tile: 1 / share - 1, tile - tick: "stale"}, {tile: 0.0})
+    given = records(subject, tick, {tile: 1 / share - 1, tile - tick: "stale"}, {tile: 0.0})
     series = {**given, **_at_last(subject, subject.stretch(tile, 1.0))}
     who = ", ".join(f"{tier.severity} {tier.name}" for tier in over) or "nothing"
     # A window of one slice has nothing before it.
@@ -177,13 +122,13 @@ def _share(subject: Subject, share: float, over: list[Tier]) -> Case:
 
 def _renamed(subject: Subject) -> list[Case]:
     """For minutes after a label got another value both series are there; the worse one says how fast it burns."""
-    slo, end, tile = subject.slo, _end(subject), subject.tile
+    slo, end, tile = subject.slo, end_of(subject), subject.tile
     if not slo.labels:
         return []
     windows = show_duration(rules.windows_of(slo)[0]), rules.period_name(slo)
     former = {**dict.fromkeys(slo.labels, "before"), **counts.ids(slo)}
     series = {
-        f"slo:sli_error:ratio_rate{window}{_shown({**former, 'sloth_window': window})}": _written(
+        f"slo:sli_error:ratio_rate{window}{braces({**former, 'sloth_window': window})}": as_samples(
             {subject.tick: 0.25}, end, subject.tick
         )
         for window in windows
@@ -198,44 +143,5 @@ def _renamed(subject: Subject) -> list[Case]:
 def _at_last(subject: Subject, *story: Stretch) -> dict[str, str]:
     """A story told at the end, after a record's length in which nothing happens, and before it nothing at all."""
     length = sum(one.length for one in story)
-    dark = Stretch(length=_end(subject) - length - subject.tile, events=0, dark=True)
+    dark = Stretch(length=end_of(subject) - length - subject.tile, events=0, dark=True)
     return subject.series(dark, subject.stretch(subject.tile, events=0), *story)
-
-
-def _records(
-    subject: Subject,
-    tick: float,
-    total: Mapping[float, float | str],
-    bad: Mapping[float, float | str],
-    *,
-    at: float = 0.0,
-) -> dict[str, str]:
-    """The two records by their ages at the end, in seconds, or at another time."""
-    end, names = at or _end(subject), counts.names_of(subject.slo)
-    labels = counts.selector(subject.slo)
-    return {
-        f"{name}{labels}": _written(values, end, tick)
-        for name, values in zip(names, (total, bad), strict=True)
-        if values
-    }
-
-
-def _ages(until: float, tick: float) -> list[float]:
-    return [number * tick for number in range(round(until / tick))]
-
-
-def _written(values: Mapping[float, float | str], end: float, tick: float) -> str:
-    """As promtool writes series: a sample each tick from 0 to the end, `_` where there is none."""
-    every = [values.get(number * tick, "_") for number in range(round(end / tick), -1, -1)]
-    return " ".join(_run(value, len(list(same))) for value, same in groupby(every))
-
-
-def _run(value: float | str, times: int) -> str:
-    if value == "_":
-        return f"_x{times}"
-    shown = value if isinstance(value, str) else f"{value!r}"
-    return f"{shown}x{times - 1}" if times > 1 else shown
-
-
-def _shown(labels: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f'{label}="{value}"' for label, value in labels.items()) + "}"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 from holdfast.model.slo import DAY, Calendar
 from holdfast.slo import counts, rules
 from holdfast.slo.calendar import periods
-from holdfast.slo.horizon import AHEAD, PERIOD, excluded_ahead, starts_ahead
+from holdfast.slo.horizon import AHEAD, PERIOD, excluded_ahead, longest, starts_ahead
+from holdfast.slo.promtests.records import as_samples, braces
 from holdfast.slo.promtests.series import Stretch
 from holdfast.slo.promtests.subject import STEPS, Check, down, up
 
@@ -35,6 +36,7 @@ _START: Final = re.compile(_TIME.pattern + r"|(?<=\* \()\d{10}\b")
 """In a calendar a time may stand alone: the start of a period that lies in no even run."""
 _CALM: Final = 6
 _TEN_DAYS: Final = 10 * DAY
+_HOUR: Final = 3600.0
 
 Span = tuple[float, float]
 
@@ -48,6 +50,8 @@ class Times:
     too_late: float | None = None
     starts: tuple[float, ...] = ()
     """Of every period that is written out."""
+    longest: float = 0.0
+    """Seconds of the longest of them."""
 
 
 def times_of(slo: Slo, today: datetime | None) -> Times:
@@ -63,6 +67,7 @@ def times_of(slo: Slo, today: datetime | None) -> Times:
         exclusion=coming[-1] if coming else None,
         too_late=_too_late(spans),
         starts=starts_ahead(slo, today),
+        longest=longest(slo, today),
     )
 
 
@@ -103,7 +108,7 @@ def variants(slo: Slo, rule_text: str, times: Times) -> dict[str, str]:
 def horizon_cases(subject: Subject, times: Times) -> list[Case]:
     """What the rules owe when a period ends, and of times that do not count."""
     made = [_next_period(subject, times.period)] if times.period else []
-    made += [_named(subject, times.starts)] if times.starts else []
+    made += [_named(subject, times.starts), _goes_on(subject, times)] if times.starts else []
     first = times.exclusion
     if first and first[1] - first[0] >= 3 * _step(subject.slo, first):
         made += [_excluded(subject, first), *_dark(subject, first)]
@@ -168,6 +173,21 @@ def _named(subject: Subject, starts: Sequence[float]) -> Case:
     tick = tile / 2
     series = subject.series(*story, tick=tick)
     return subject.case("each period has its name", _TEN_DAYS, series, *checks, tick=tick, variant=NAMED)
+
+
+def _goes_on(subject: Subject, times: Times) -> Case:
+    """After the last start that is written out its period goes on, and what is older than any period is forgotten."""
+    tile, tick, within = subject.tile, subject.tile / 2, times.longest - _HOUR
+    begun = times.starts[-1] - times.starts[0]
+    at = up(begun + times.longest + DAY, _TEN_DAYS)
+    last = subject.stretch(2 * tile, events=0)
+    series = subject.series(Stretch(length=at - 2 * tile, events=0, dark=True), last, tick=tick)
+    own = braces({**counts.ids(subject.slo), PERIOD: f"{begun:.0f}"})
+    for name, values in zip(counts.names_of(subject.slo), ((100.0, 100.0), (10.0, 90.0)), strict=True):
+        ages = dict(zip((down(within, tick), up(within + 2 * _HOUR, tick)), values, strict=True))
+        series[f"{name}{own}"] = as_samples(ages, at, tick)
+    check = subject.ratio_is(at, rules.period_name(subject.slo), 10 / (100 + subject.weight(last)[1] / 2))
+    return subject.case("the last period goes on", _TEN_DAYS, series, check, tick=tick, variant=NAMED)
 
 
 def _excluded(subject: Subject, span: tuple[float, float]) -> Case:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -110,7 +111,9 @@ def _never_erred(subject: Subject) -> Case | None:
 def _never_good(subject: Subject) -> Case | None:
     """Without a series of good events, such as a bucket that is not an edge, nothing was good."""
     absent = only_good(subject.probe)
-    if not absent:
+    rest = {raw: amount for raw, amount in subject.probe.mixed(1.0).items() if raw not in absent}
+    # Where a part of the total goes with them, there is none, and that is told as such.
+    if not absent or math.isnan(response(subject.slo, rest)[1]):
         return None
     end = 3 * subject.tile
     story = Stretch(length=end, events=subject.busy, share=1.0)
@@ -132,8 +135,8 @@ def _dead(subject: Subject) -> Case:
     story = subject.stretch(dies), Stretch(length=ends - dies, events=0, dark=True), subject.stretch(back)
     spent, before = (ends - dies - after) / (ends - after), dies + down(after, step) - step
     checks = [subject.ratio_is(ends, _whole(subject), spent, within=2 * tile / ends), _all_is_bad(subject, silent)]
-    if before >= dies + tile:
-        checks.append(subject.nothing_is_recorded(before))
+    gone = dies + tile + step if isinstance(slo.indicator, Events) else before
+    checks += [subject.nothing_is_recorded(at) for at in sorted({gone, before}) if dies + tile <= at <= before]
     if subject.alerts:
         told = ((before, False), (silent, True), (ends + back, False))
         checks += [subject.no_data(at, fires=fires) for at, fires in told]
