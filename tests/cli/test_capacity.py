@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,24 @@ def bench(tmp_path):
     return make_bench(tmp_path)
 
 
+@dataclass(frozen=True)
+class Server:
+    """A real chat server that answers each request within some hundredths of a second."""
+
+    process: subprocess.Popen[str]
+    host: str
+
+
 @pytest.fixture
-def host():
-    """The address of a real chat server that answers each request within some hundredths of a second."""
+def server():
     with subprocess.Popen([sys.executable, SERVER], stdout=subprocess.PIPE, text=True) as process:
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}/ok"
+        yield Server(process, f"http://127.0.0.1:{int(process.stdout.readline())}/ok")
         process.terminate()
+
+
+@pytest.fixture
+def host(server):
+    return server.host
 
 
 @pytest.mark.parametrize(
@@ -72,7 +85,10 @@ def test_an_slo_that_cannot_be_witnessed_is_refused(bench, name, said):
         (("--from", "9/s", "--to", "3/s"), "rates must rise"),
         (("--probe", "soon"), "--probe: expected a duration"),
         (("--host", "http://127.0.0.1:9", "--without", "1"), "only be stopped on the embedded platform"),
+        (("--host", "http://me:secret@127.0.0.1:9"), "an address with a password would be kept"),
+        (("--host", "127.0.0.1:9"), "not an address: 127.0.0.1:9"),
         (("--prices", "nowhere.yaml"), "no such file"),
+        (("--prices", "slos/gateway.yaml", "--want", "9/s"), "unknown key 'version'"),
         ((), "no platform is up"),
     ],
 )
@@ -95,11 +111,46 @@ def test_a_server_that_bears_the_highest_rate_has_no_capacity_in_range(bench, ho
     assert told["boundary"] in {"never failed in range", "undecided"}
     assert {4.0, 16.0} <= {probe["rate"] for probe in told["probes"]}
     folder = Path(told["folder"])
-    assert json.loads((folder / "answer.json").read_text(encoding="utf-8"))["state"] == "UNKNOWN"
+    assert json.loads((folder / "all" / "answer.json").read_text(encoding="utf-8"))["state"] == "UNKNOWN"
     lines = (folder / "all" / "probes.ndjson").read_text(encoding="utf-8").splitlines()
     assert len(lines) == len(told["probes"])
     assert (folder / "all" / "probe-01" / "load.ndjson").stat().st_size > 0
     assert "<svg" in (folder / "capacity.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_problems_of_a_price_file_are_shown_where_they_are(bench):
+    prices = bench.write("prices.yaml", "gpu-hour: free\ngpu-per-replica: 2\n")
+    code, text = bench.do("capacity", "chat-peak", "--want", "95/s", "--prices", str(prices))
+    assert code == 2
+    assert f"{prices}:1:11" in text
+    assert f"{prices}:2:1" in text
+    assert "did you mean gpus-per-replica?" in text
+    assert "^" in text
+    code, text = bench.do("capacity", "chat-peak", "--prices", str(bench.write("prices.yaml", "gpu-hour: 2\n")))
+    assert (code, "--want 95/s" in text) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_not_there_has_no_capacity_and_no_failing_rate(bench):
+    code, text = bench.do("capacity", "chat-peak", "--host", "http://127.0.0.1:9", *WORDS, "--want", "9/s")
+    assert code == 10, text
+    assert "nothing was answered any more, not even at 4/s: is the server still there?" in text
+    assert "No capacity found: the evidence does not decide." in text
+    assert "For 9/s: unknown how many replicas, for no capacity was found" in text
+    assert "seen to fail" not in text
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_half_way_is_not_taken_for_one_that_is_overloaded(bench, server):
+    process = bench.start("capacity", "chat-peak", "--host", server.host, *WORDS[:-1], "5", "--json")
+    until(lambda: list(bench.runs.glob("capacity-*/all/probes.ndjson")), 90, "the first probe")
+    server.process.kill()
+    text, _ = process.communicate(timeout=200)
+    assert process.returncode == 10, text
+    told = json.loads(text[text.index("\n{") :])
+    assert (told["state"], told["boundary"], told["rate"]) == ("UNKNOWN", "undecided", None)
+    assert "is the server still there?" in told["why"]
 
 
 @pytest.mark.slow
@@ -111,7 +162,7 @@ def test_a_search_that_is_interrupted_keeps_what_it_has_and_leaves_no_load(bench
     assert process.returncode == 130, text
     assert "stopped by SIGINT" in text
     (folder,) = bench.runs.glob("capacity-*")
-    assert json.loads((folder / "answer.json").read_text(encoding="utf-8"))["why"] == "stopped by SIGINT"
+    assert json.loads((folder / "all" / "answer.json").read_text(encoding="utf-8"))["why"] == "stopped by SIGINT"
     assert bench.load_processes() == []
 
 

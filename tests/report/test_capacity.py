@@ -56,7 +56,7 @@ def test_the_whole_of_it_in_words(golden):
     need = planning.need(95, FOUND.estimate, 3)
     cost = planning.cost(need, planning.Prices(gpu_hour=2.5, currency="EUR", gpus_per_replica=1), 50.0)
     table = ["  ".join(row).rstrip() for row in told.rows(FOUND)]
-    lines = [told.headline(FOUND), *table, *told.details(FOUND), *told.plan_lines(need, cost), told.headline(LOST)]
+    lines = [told.headline(FOUND), *table, *told.lines(FOUND), *told.plan_lines(need, cost), told.headline(LOST)]
     golden(GOLDEN / "capacity.txt", "\n".join(lines) + "\n")
 
 

@@ -12,7 +12,7 @@ from capacity_worlds import Bench, World
 from holdfast.capacity import planning
 from holdfast.capacity.answer import Answer, answered
 from holdfast.capacity.curve import Estimate, believe
-from holdfast.capacity.probe import Judged, Objective, Outcomes, Probe, Seen, Tail, judge, tail_of
+from holdfast.capacity.probe import Judged, Objective, Outcomes, Probe, Seen, Tail, judge, silent, tail_of
 from holdfast.capacity.search import Ask, Plan, clean_requests, ended, enough, standing, step
 from holdfast.errors import SpecError
 from holdfast.model.verdict import State
@@ -120,6 +120,14 @@ def test_the_tail_tells_two_clean_probes_apart():
     assert far.odds < near.odds - 5
 
 
+def test_a_tail_that_the_counts_contradict_is_not_believed():
+    # Two in a hundred are slow, all others fast: most of the largest fifth are fast, and fall off fast.
+    latency = np.where(np.arange(5000) % 50 == 0, 0.6, 0.01) + np.random.default_rng(4).exponential(0.001, 5000)
+    read = tail_of(latency, latency > 0.5, 0.5, 40.0)
+    # 100 bad of 5000, worth 2.5 of 125: (2.5 + 0.5) / 126 = 2.4 %.
+    assert read.odds == pytest.approx(math.log(0.0238 / 0.9762), abs=0.01)
+
+
 def test_few_requests_bound_the_share_only_from_above():
     assert tail_of(np.full(50, 0.1), np.zeros(50, dtype=bool), 0.5, 1.0).at_most
 
@@ -130,6 +138,14 @@ def test_few_requests_bound_the_share_only_from_above():
 def test_the_capacity_lies_between_what_holds_and_what_fails():
     estimate = believe([a_probe(40), a_failure(60, growing=True, achieved=50.0)], 5, 200).estimate(0.95)
     assert 40 < estimate.low < estimate.rate < estimate.high < 60
+
+
+def test_what_was_offered_counts_and_not_what_was_asked():
+    failed = a_failure(60, growing=True, achieved=50.0)
+    asked, more = (
+        believe([a_probe(40, odds=-3, offered=offered), failed], 5, 200).estimate(0.95) for offered in (40, 42)
+    )
+    assert more.rate > asked.rate * 1.02
 
 
 def test_the_stricter_objective_decides():
@@ -196,8 +212,10 @@ def test_a_glance_goes_on_only_while_a_proof_is_near():
 def test_a_failure_of_a_server_that_has_grown_since_is_forgotten():
     failed, borne = a_failure(40, achieved=25.0), a_probe(45, seconds=90.0, achieved=45.0)
     assert standing([failed, borne]) == (borne,)
-    # It need not reach that rate again: it bears more than it completed then.
-    assert standing([failed, a_probe(30, seconds=90.0)])[0].rate == 30
+    # It need not reach that rate again where it bears more than it completed then, by more than chance does. In 10 s it
+    # completed 250, in the 30 s later 35 each: three standard deviations are 3 * sqrt(25 / 10 + 35 / 30) = 5.7/s.
+    assert standing([failed, a_probe(35, seconds=90.0)])[0].rate == 35
+    assert failed in standing([failed, a_probe(30, seconds=90.0)])
     # A shorter look at a higher rate forgets nothing, nor does a lower rate.
     assert failed in standing([failed, a_probe(45, State.UNKNOWN)])
     assert failed in standing([failed, a_probe(20, seconds=90.0)])
@@ -213,6 +231,15 @@ def test_a_late_client_is_asked_once_more_and_then_the_search_ends():
     assert answer.why == "the client was late twice: p99 lateness 80ms, at most 50ms"
     # What was made is shown, also what does not count.
     assert len(answer.probes) == 3
+
+
+def test_the_second_half_of_the_probes_are_no_glances_and_the_last_uses_all_the_time():
+    wide = [a_probe(5), a_failure(190, growing=True, achieved=20.0)]
+    assert step(PLAN, wide, 70).glance
+    late = step(PLAN, [*wide, *[a_probe(5)] * 2], 140)
+    assert (late.glance, late.least) == (False, 30)
+    last = step(PLAN, [*wide, *[a_probe(5)] * 5], 500)
+    assert last.least == last.seconds == pytest.approx(0.93 * 400)
 
 
 def test_no_search_takes_more_probes_or_time_than_planned():
@@ -264,9 +291,51 @@ def test_a_highest_rate_that_is_not_decided_is_probed_longer():
 
 
 def test_non_monotone():
-    # Both long: the failure at 40 cannot be a server that had to grow.
-    probes = [a_failure(40, seconds=90.0, achieved=40.0), a_probe(60, seconds=30.0)]
+    # As long as each other: neither had to grow first, nor ended before its queue had built up.
+    probes = [a_probe(60, seconds=90.0), a_failure(40, seconds=90.0, achieved=40.0)]
     assert ended(PLAN, probes, "").boundary == "non-monotone"
+
+
+def test_a_pass_is_forgotten_when_a_longer_probe_fails_at_no_higher_rate():
+    low, short, long = a_probe(30), a_probe(60), a_failure(55, seconds=90.0, achieved=50.0)
+    assert standing([low, short, long]) == (low, long)
+    assert standing([short, a_failure(55, achieved=50.0)])[0] is short
+    answer = ended(PLAN, [low, short, long], "")
+    assert (answer.proved, answer.refuted) == (30, 55)
+
+
+def test_a_forgotten_failure_counts_in_the_end_where_nothing_was_borne_beyond_it():
+    failed, borne = a_failure(80, achieved=25.0), a_probe(35, seconds=90.0)
+    assert standing([failed, borne]) == (borne,)
+    answer = ended(PLAN, [failed, borne], "")
+    assert (answer.proved, answer.refuted) == (35, 80)
+    assert ended(PLAN, [failed, a_probe(90, seconds=90.0)], "").refuted is None
+
+
+def test_a_server_that_answers_nothing_is_asked_at_the_lowest_rate_whether_it_is_there():
+    quiet = a_failure(80, achieved=0.0, silent=True)
+    ask = step(PLAN, [a_probe(5), a_probe(20), quiet], 96)
+    assert (ask.rate, ask.why) == (5, "nothing was answered: is the server still there?")
+    # It answers: the silence was overload. It does not: nobody was there, and that refutes no rate.
+    alive = ended(PLAN, [a_probe(5), a_probe(20), quiet, a_probe(5)], "")
+    assert alive.refuted == 80
+    dead = step(PLAN, [a_probe(5), a_probe(20), quiet, a_failure(5, achieved=0.0, silent=True)], 128)
+    assert (dead.boundary, dead.state, dead.refuted, dead.proved) == ("undecided", State.UNKNOWN, None, 20)
+    assert "is the server still there?" in dead.why
+
+
+def test_a_server_that_never_answered_has_no_boundary():
+    quiet = a_failure(5, achieved=0.0, silent=True)
+    dead = step(PLAN, [quiet, quiet], 64)
+    assert (dead.boundary, dead.state, dead.estimate) == ("undecided", State.UNKNOWN, None)
+
+
+def test_silence_is_that_nothing_due_in_the_last_third_was_answered():
+    died = seen(np.where(np.arange(1200) < 700, 0.1, math.nan))
+    # Sixty seconds: the last third are the requests from the 800th on.
+    assert silent(died)
+    assert not silent(seen(np.where(np.arange(1200) < 900, 0.1, math.nan)))
+    assert not silent(seen(0.1, seconds=0.0))
 
 
 def test_what_nobody_proved_is_undecided_however_sure_the_curve_is():

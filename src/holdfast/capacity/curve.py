@@ -133,8 +133,11 @@ def _likelihood(
     from scipy.special import log_expit  # noqa: PLC0415
 
     wanted, tail = logit(one.objective.limit), one.tail
-    expected = wanted + np.outer(math.log(probe.rate) - at, steepness)
-    if probe.growing or tail.odds > 0:
+    overloaded = probe.growing or tail.odds > 0
+    # A queue answers to what was offered, which chance makes some percent more or less than what was asked.
+    rate = probe.rate if overloaded or not probe.offered else probe.offered
+    expected = wanted + np.outer(math.log(rate) - at, steepness)
+    if overloaded:
         told = min(one.n / one.effect, _GROWTH_IS_WORTH) * log_expit(expected)
     else:
         off = (expected - tail.odds) / math.hypot(tail.doubt, _CURVED * (tail.odds - wanted), _NOISE)

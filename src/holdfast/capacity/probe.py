@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 GROWING: Final = 0.01
 """Seconds of latency that a second adds when one request in a hundred is more than the server can take."""
 
+LAST: Final = 3
+"""What is completed and answered is looked at in the last of so many equal parts of a probe."""
 _SURE: Final = 0.01
 _MATTERS: Final = 0.25
 """Share of the bound that latency must have risen by: less is a swing."""
@@ -26,7 +28,8 @@ _TAIL: Final = 0.2
 _COUNTED: Final = 4.0
 """Independent bad requests from which on they are counted."""
 _DEEPEST: Final = 30.0
-_MOST_SKEW: Final = 1.5
+_APART: Final = 2.0
+"""Standard errors of each of two estimates by which they contradict each other."""
 _FEWEST: Final = 20
 """Requests from which a tail is read."""
 _CATCHING_UP: Final = 3.0
@@ -103,8 +106,9 @@ class Probe:
     """The answer of one probe; times in seconds, rates in requests per second.
 
     `cut` is what its start-up took, `settled` whether that was seen to end, `slope` what a second adds to the latency,
-    `growing` whether that goes on without end, `easing` whether it is still getting better. `p50` and `p95` are
-    latencies after the cut, of the requests that came.
+    `growing` whether that goes on without end, `easing` whether it is still getting better. `offered`, `p50` and `p95`
+    are of the requests after the cut. `silent` says that in the end nothing was answered at all: that may be an
+    overloaded server, or none.
     """
 
     rate: float
@@ -123,6 +127,7 @@ class Probe:
     late: str = ""
     why: str = ""
     number: int = field(default=0)
+    silent: bool = False
 
 
 def judge(seen: Seen, alpha: float = stats.ALPHA) -> Probe:
@@ -145,7 +150,7 @@ def judge(seen: Seen, alpha: float = stats.ALPHA) -> Probe:
     return Probe(
         rate=seen.rate,
         seconds=seen.seconds,
-        offered=len(seen.due) / seen.seconds if seen.seconds else 0.0,
+        offered=_offered(seen.due[keep]),
         achieved=achieved,
         state=state,
         judged=judged,
@@ -158,6 +163,14 @@ def judge(seen: Seen, alpha: float = stats.ALPHA) -> Probe:
         p95=p95,
         late=seen.late,
     )
+
+
+def silent(seen: Seen) -> bool:
+    """Whether nothing that was due in the last third was answered, of a record in which every request has ended."""
+    import numpy as np  # noqa: PLC0415 - `--help` need not pay for it
+
+    last = seen.due >= seen.seconds * (1 - 1 / LAST)
+    return bool(last.any()) and not np.isfinite(seen.done[last]).any()
 
 
 def _latencies(seen: Seen) -> NDArray[np.float64]:
@@ -220,24 +233,37 @@ def tail_of(latency: NDArray[np.float64], bad: NDArray[np.bool_], bound: float |
     """How rare a bad request is, from the shape of the latencies' tail, or from counts where that says more.
 
     Counting alone sees no difference between a probe whose slowest request took half its bound and one in which all
-    were fast. Beyond its largest fifth the latency of a queue falls off exponentially, so the mean by which that fifth
-    goes beyond its own least member tells how rare it is to go beyond the bound. Such an estimate rests on few bursts,
-    and is seen too small more often than too large, as a lognormal's is: half its variance is added.
+    were fast. Where bad requests are too few to count, and do not contradict it, the tail tells.
+    """
+    n, counted = len(bad), float(bad.sum())
+    worth = max(1.0, n / effect)
+    share = (counted / effect + 0.5) / (worth + 1)
+    told = Tail(_logit(share), 1 / math.sqrt(worth * share * (1 - share)), at_most=not counted)
+    if bound is None or n * _TAIL < _FEWEST or counted > _COUNTED * effect:
+        return told
+    read = _fallen(latency, bound, worth)
+    rarer = read and read.odds + _APART * read.doubt < told.odds - _APART * told.doubt
+    return told if read is None or (rarer and counted > effect) else read
+
+
+def _fallen(latency: NDArray[np.float64], bound: float, worth: float) -> Tail | None:
+    """The tail beyond the largest fifth; None where that fifth is beyond the bound already.
+
+    There the latency of a queue falls off exponentially, so the mean by which that fifth goes beyond its own least
+    member tells how rare it is to go beyond the bound. A mean of so many is too small as often as too large, and its
+    reciprocal is too large by one part in so many.
     """
     import numpy as np  # noqa: PLC0415
 
-    n, counted = len(bad), float(bad.sum())
-    worth = max(1.0, n / effect)
     came = np.isfinite(latency)
-    least = float(np.quantile(np.where(came, latency, np.inf), 1 - _TAIL, method="higher")) if n else math.inf
-    if bound is None or not least < bound or n * _TAIL < _FEWEST or counted > _COUNTED * effect:
-        share = (counted / effect + 0.5) / (worth + 1)
-        return Tail(_logit(share), 1 / math.sqrt(worth * share * (1 - share)), at_most=not counted)
+    least = float(np.quantile(np.where(came, latency, np.inf), 1 - _TAIL, method="higher"))
+    if not least < bound:
+        return None
     beyond = float((latency[came & (latency >= least)] - least).mean())
+    many = max(2.0, _TAIL * worth)
     decay = min(_DEEPEST, (bound - least) / max(beyond, 1e-9))
-    error = math.sqrt((1 + decay**2) / (_TAIL * worth))
-    share = min(1 - 1e-6, float((~came).mean()) + _TAIL * math.exp(-decay))
-    return Tail(_logit(share) + min(_MOST_SKEW, error**2 / 2), error, at_most=decay >= _DEEPEST)
+    share = min(1 - 1e-6, float((~came).mean()) + _TAIL * math.exp(-decay * (1 - 1 / many)))
+    return Tail(_logit(share), math.sqrt((1 + decay**2) / many), at_most=decay >= _DEEPEST)
 
 
 def _logit(share: float) -> float:
@@ -249,11 +275,17 @@ def _more(bad: int, n: int, limit: float, alpha: float, effect: float) -> int | 
     return stats.first_that(lambda more: stats.decide(bad, n + more, limit, alpha, effect) == "good", most=10**7)
 
 
+def _offered(due: NDArray[np.float64]) -> float:
+    """Requests a second among those that count: chance offers some more or fewer than was asked."""
+    span = float(due[-1] - due[0]) if len(due) else 0.0
+    return (len(due) - 1) / span if span > 0 else 0.0
+
+
 def _achieved(seen: Seen) -> float:
     """Completions per second in the last third of the time in which requests were offered."""
     import numpy as np  # noqa: PLC0415
 
-    ended, seconds = seen.done[np.isfinite(seen.done)], seen.seconds / 3
+    ended, seconds = seen.done[np.isfinite(seen.done)], seen.seconds / LAST
     if not seconds > 0:
         return 0.0
     return float(((ended > seen.seconds - seconds) & (ended <= seen.seconds)).sum()) / seconds
@@ -261,8 +293,8 @@ def _achieved(seen: Seen) -> float:
 
 def _catches_up(achieved: float, seen: Seen) -> bool:
     """Whether so much more is completed than offered that a backlog must be going down."""
-    count = seen.rate * seen.seconds / 3
-    return count > 0 and achieved * seen.seconds / 3 > count + _CATCHING_UP * math.sqrt(count)
+    count = seen.rate * seen.seconds / LAST
+    return count > 0 and achieved * seen.seconds / LAST > count + _CATCHING_UP * math.sqrt(count)
 
 
 def _quantiles(seen: Seen, keep: NDArray[np.bool_]) -> Sequence[float]:

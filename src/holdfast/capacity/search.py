@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from holdfast import stats
 from holdfast.capacity.answer import Answer, answered, beyond
 from holdfast.capacity.curve import believe, logit
+from holdfast.capacity.probe import LAST
 from holdfast.model.verdict import State
 from holdfast.stats.binomial import check_alpha
 
@@ -32,9 +33,9 @@ _GLANCE: Final = 3.0
 _CLEAR: Final = 2.5
 """Log-odds above those of the limit from which on more of the same tells nothing."""
 _WIDE: Final = 1.5
-"""Width of the interval above which a glance is enough to find where to look."""
-_MORE: Final = 1.04
-"""A rate that is borne, over what an overloaded server completed, that shows it has grown since."""
+"""Width of the interval above which a glance is enough to find where to look, in the first half of the probes."""
+_SURE: Final = 3.0
+"""Standard deviations of a Poisson count, by which a server completes more than it did: it has grown since."""
 _USED: Final = 0.93
 """Share of the time left that probes use; the rest goes to settling between them."""
 _EDGE: Final = 1.001
@@ -139,10 +140,20 @@ def step(plan: Plan, probes: Sequence[Probe], spent: float) -> Step:
 
 def ended(plan: Plan, probes: Sequence[Probe], why: str) -> Answer:
     """The answer after these probes, whatever ended the search."""
-    trusted = standing(probes)
+    trusted = _last_word(probes)
     found = _estimate(plan, trusted)
     confidence = 1 - plan.alpha
     return answered(trusted, found, low=plan.low, high=plan.high, confidence=confidence, why=why, made=probes)
+
+
+def _last_word(probes: Sequence[Probe]) -> tuple[Probe, ...]:
+    """What counts in the end: where no failure stands, one above all that was borne does, for nobody tried it again."""
+    trusted = standing(probes)
+    if any(map(beyond, trusted)):
+        return trusted
+    most = max((one.rate for one in trusted), default=math.inf)
+    failed = [one for one in probes if beyond(one) and not one.late and not one.silent and one.rate > most]
+    return tuple(one for one in probes if one in trusted or one in failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,28 +167,45 @@ def _timed(plan: Plan, wish: _Wish, left: float, probes_left: int) -> Ask:
     share = _USED * left / probes_left
     seconds = _GLANCE * plan.shortest if wish.glance else max(plan.shortest, min(plan.longest, share))
     seconds = min(seconds, left)
-    return Ask(rate=wish.rate, least=min(plan.shortest, seconds), seconds=seconds, why=wish.why, glance=wish.glance)
+    # Time that the last one does not use is lost.
+    least = seconds if probes_left == 1 and not wish.glance else min(plan.shortest, seconds)
+    return Ask(rate=wish.rate, least=least, seconds=seconds, why=wish.why, glance=wish.glance)
 
 
 def standing(probes: Sequence[Probe]) -> tuple[Probe, ...]:
-    """Probes that count: not those of a late client, and no failure of a server that has grown since.
+    """Probes that count: not those of a late client, no silence, and none that a longer one has proved wrong.
 
+    A server that answered nothing at all, and never again, was perhaps not there: that is no evidence of its capacity.
     One that bears later, for longer, a rate as high as the one that failed, or more than it completed when it failed,
-    had to warm up or to start replicas before it could show what it can do.
+    had to warm up or to start replicas before it could show what it can do. And where a longer probe fails at no more
+    than a rate that a shorter one bore, the shorter one ended before the queue had built up.
     """
-    trusted = [one for one in probes if not one.late]
-    return tuple(
+    heard = max((place for place, one in enumerate(probes) if not one.silent), default=-1)
+    trusted = [one for one in probes[: heard + 1] if not one.late]
+    grown = [
         one
         for place, one in enumerate(trusted)
         if not (beyond(one) and any(_bore(later, one) for later in trusted[place + 1 :]))
-    )
+    ]
+    return tuple(one for one in grown if not any(_outlasted(one, other) for other in grown))
 
 
 def _bore(later: Probe, failed: Probe) -> bool:
     if beyond(later) or later.seconds < failed.seconds:
         return False
     higher = later.rate >= failed.rate and (later.state is State.PASS or later.seconds > failed.seconds)
-    return higher or (later.seconds > failed.seconds and later.achieved > _MORE * failed.achieved)
+    return higher or (later.seconds > failed.seconds and _grew(later, failed))
+
+
+def _grew(later: Probe, failed: Probe) -> bool:
+    """Whether more is completed a second, beyond what chance does to two counts."""
+    variance = sum(one.achieved / (one.seconds / LAST) for one in (later, failed))
+    return later.achieved > failed.achieved + _SURE * math.sqrt(variance)
+
+
+def _outlasted(borne: Probe, other: Probe) -> bool:
+    """Whether another probe shows that a pass came too soon."""
+    return borne.state is State.PASS and beyond(other) and other.rate <= borne.rate and other.seconds > borne.seconds
 
 
 def _estimate(plan: Plan, trusted: Sequence[Probe]) -> Estimate | None:
@@ -191,9 +219,11 @@ def _wish(plan: Plan, probes: Sequence[Probe], trusted: Sequence[Probe], found: 
     """What to probe next, or why nothing more."""
     if probes and probes[-1].late:
         return _once_more(probes)
+    if probes and probes[-1].silent:
+        return _still_there(plan, probes)
     if not trusted:
         return _Wish(plan.low, "the lowest rate")
-    return _up(plan, trusted) if found is None else _narrow(plan, trusted, found)
+    return _up(plan, trusted) if found is None else _narrow(plan, trusted, found, len(probes))
 
 
 def _once_more(probes: Sequence[Probe]) -> _Wish | str:
@@ -203,7 +233,14 @@ def _once_more(probes: Sequence[Probe]) -> _Wish | str:
     return _Wish(probes[-1].rate, "the client was late: once more")
 
 
-def _narrow(plan: Plan, trusted: Sequence[Probe], found: Estimate) -> _Wish | str:
+def _still_there(plan: Plan, probes: Sequence[Probe]) -> _Wish | str:
+    """Overload and death look alike from outside: the lowest rate, at which a server has time to answer, tells."""
+    if len(probes) > 1 and probes[-2].silent:
+        return f"nothing was answered any more, not even at {plan.low:g}/s: is the server still there?"
+    return _Wish(plan.low, "nothing was answered: is the server still there?")
+
+
+def _narrow(plan: Plan, trusted: Sequence[Probe], found: Estimate, made: int) -> _Wish | str:
     lowest = min(one.rate for one in trusted if beyond(one))
     if lowest <= plan.low * _EDGE:
         tries = sum(1 for one in trusted if one.rate <= plan.low * _EDGE)
@@ -211,7 +248,8 @@ def _narrow(plan: Plan, trusted: Sequence[Probe], found: Estimate) -> _Wish | st
     if found.width <= plan.precision:
         return f"the interval is within {plan.precision:.0%}"
     rate = max(plan.low, min(plan.high, found.rate))
-    return _Wish(rate, f"between {found.low:.3g} and {found.high:.3g}/s", glance=found.width > _WIDE)
+    glance = found.width > _WIDE and made < plan.probes / 2
+    return _Wish(rate, f"between {found.low:.3g} and {found.high:.3g}/s", glance=glance)
 
 
 def _up(plan: Plan, trusted: Sequence[Probe]) -> _Wish | str:

@@ -69,13 +69,18 @@ def capacity(
     Exit code 0: found, with an interval; 10: not found, and why.
     """
     from holdfast.loadtest import capacity as use
+    from holdfast.loadtest.asked import check_address
     from holdfast.signals import exit_code, stoppable
 
     place = workplace(state, runs)
     chosen = use.profile_of(place.root, profile)
+    if host:
+        check_address(host)
     plan = _plan(chosen, low, high, length, within, probes)
     cost_of = _prices(prices)
     wanted = _rate("--want", want) if want else None
+    if cost_of and wanted is None:
+        raise UsageError("--prices says what a wanted rate costs, and none is wanted", hint="--want 95/s")
     if missing < 0 or (missing and host):
         raise UsageError("engines can only be stopped on the embedded platform", hint="leave --host or --without away")
     driver = None if host else _driver(place)
@@ -102,7 +107,7 @@ def _plan(profile: LoadProfile, low: str | None, high: str | None, length: str, 
             high=_rate("--to", high) if high else profile.rate * 10,
             probes=probes,
             shortest=shortest,
-            longest=8 * shortest,
+            longest=max(shortest, seconds / 2),
             seconds=seconds,
         )
     except ValueError as error:
@@ -230,10 +235,11 @@ def _heard(*, as_json: bool) -> Callable[[Probe], None]:
 
 def _tell(study: Study, profile: LoadProfile, wanted: float | None, prices: Prices | None, *, as_json: bool) -> None:
     from holdfast.report import capacity as told
+    from holdfast.report.capacity_plot import drawing
     from holdfast.store.folder import write_whole
 
     need, cost = _need(study, wanted, prices)
-    lines = told.plan_lines(need, cost) if need else []
+    lines = told.plan_lines(need, cost) if need else told.unplanned(wanted)
     parts = [(f"All {study.replicas} engines" if study.replicas else "The search", study.answer)]
     if study.without:
         parts.append((f"Without {study.missing} of them", study.without))
@@ -243,10 +249,18 @@ def _tell(study: Study, profile: LoadProfile, wanted: float | None, prices: Pric
     for name, answer in () if as_json else parts:
         click.echo(f"\n{name}: {told.headline(answer)}")
         table(list(told.HEAD), told.rows(answer))
-        click.echo("\n".join(told.details(answer)))
+        click.echo("\n".join(told.lines(answer)))
     if not as_json:
         click.echo("\n".join([*(["", *lines] if lines else []), f"report           {page}"]))
+    for path, (_, answer) in zip(_pictures(study), parts, strict=True):
+        write_whole(path, drawing(answer))
     write_whole(page, told.page(f"Capacity for {profile.name}", parts, lines))
+
+
+def _pictures(study: Study) -> list[Path]:
+    """Where the picture of each search lies, beside the page."""
+    names = ["capacity.svg", *(["capacity-without.svg"] if study.without else [])]
+    return [study.folder / name for name in names]
 
 
 def _need(study: Study, wanted: float | None, prices: Prices | None) -> tuple[Need | None, Cost | None]:

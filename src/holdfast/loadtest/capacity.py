@@ -6,17 +6,17 @@ import json
 import os
 import secrets
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from holdfast.capacity.answer import Answer
 from holdfast.capacity.search import Ask, Plan, ended, step
 from holdfast.chaos.ledger import Ledger
 from holdfast.chaos.strike import FaultStuckError, Striker
 from holdfast.errors import InfrastructureError, TargetError, UsageError
+from holdfast.loadtest.asked import profile_file
 from holdfast.loadtest.capacity_probe import Rig, probe, tokens_of
-from holdfast.project import load_slos, name_in
+from holdfast.project import load_slos
 from holdfast.report.capacity import answer_dict, probe_dict
 from holdfast.spec.profile import read_profile
 from holdfast.spec.source import did_you_mean
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from holdfast.capacity.answer import Answer
     from holdfast.capacity.probe import Probe
     from holdfast.clock import Clock
     from holdfast.model.load import LoadProfile
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "holdfast/capacity/v1"
 PROBES: Final = "probes.ndjson"
+ANSWER: Final = "answer.json"
 ROLE: Final = "engine"
 _REST: Final = 2.0
 """Seconds of quiet after the last answer of a probe, so that the next does not begin on its heels."""
@@ -60,11 +62,8 @@ def profile_of(root: Path, name: str) -> LoadProfile:
 
     Raises SpecError for what is wrong in it, UsageError when there is none, or it has no steady rate.
     """
-    path = root / "loadtests" / f"{name.removesuffix('.conf').removeprefix('loadtests/')}.conf"
-    if not path.is_file():
-        known = [one.stem for one in sorted((root / "loadtests").glob("*.conf"))]
-        raise UsageError(f"no such profile: {path}", hint=did_you_mean(name, known))
-    profile = read_profile(path.read_text(encoding="utf-8", errors="replace"), name_in(root, path))
+    file, text = profile_file(root, name)
+    profile = read_profile(text, file)
     hint = "name a profile with arrivals = poisson (or constant) and a flat rate"
     if profile.arrivals in {"trace", "closed"}:
         raise UsageError(f"profile {profile.name} has arrivals = {profile.arrivals}: its rate is not ours", hint=hint)
@@ -124,12 +123,11 @@ def study(
     try:
         _manifest(rig, plan, folder, driver)
         answer = _search(rig, plan, folder / "all", driver, heard=heard)
-        write_json(folder / "answer.json", answer_dict(answer))
         fewer = None
         if missing and driver is not None and halt is not None and not rig.stop.signal:
+            lower, into = _no_higher(plan, answer), folder / f"without-{missing}"
             with _fewer(rig, driver, missing, halt, folder.name):
-                fewer = _search(rig, plan, folder / f"without-{missing}", driver, heard=heard, missing=missing)
-            write_json(folder / "answer-without.json", answer_dict(fewer))
+                fewer = _search(rig, lower, into, driver, heard=heard, missing=missing)
         return Study(
             folder=folder,
             answer=answer,
@@ -142,24 +140,36 @@ def study(
         raise InfrastructureError(f"the study could not be recorded: {error}", hint="is the disk full?") from error
 
 
+def _no_higher(plan: Plan, whole: Answer) -> Plan:
+    """Fewer engines bear no more than all of them did."""
+    failed = whole.refuted or plan.high
+    return replace(plan, high=min(plan.high, failed)) if failed > plan.low else plan
+
+
 def _search(
     rig: Rig, plan: Plan, folder: Path, driver: Driver | None, *, heard: Callable[[Probe], None], missing: int = 0
 ) -> Answer:
+    """One search, whose answer is kept as `answer.json` in its folder, also when a probe could not be made."""
     folder.mkdir()
     probes: list[Probe] = []
     began = rig.clock.monotonic()
-    while True:
-        known = step(plan, probes, rig.clock.monotonic() - began)
-        if isinstance(known, Answer):
-            return known
-        number = len(probes) + 1
-        found = _probed(rig, known, number, folder, driver, missing=missing)
-        if found is None:
-            return ended(plan, probes, f"stopped by {rig.stop.signal}")
-        probes.append(found)
-        _append(folder / PROBES, probe_dict(found))
-        heard(found)
-        rig.clock.sleep(_REST)
+    known = step(plan, probes, 0.0)
+    try:
+        while isinstance(known, Ask):
+            found = _probed(rig, known, len(probes) + 1, folder, driver, missing=missing)
+            if found is None:
+                known = ended(plan, probes, f"stopped by {rig.stop.signal}")
+                break
+            probes.append(found)
+            _append(folder / PROBES, probe_dict(found))
+            heard(found)
+            rig.clock.sleep(_REST)
+            known = step(plan, probes, rig.clock.monotonic() - began)
+    except InfrastructureError as error:
+        write_json(folder / ANSWER, answer_dict(ended(plan, probes, str(error))))
+        raise
+    write_json(folder / ANSWER, answer_dict(known))
+    return known
 
 
 def _probed(rig: Rig, ask: Ask, number: int, folder: Path, driver: Driver | None, *, missing: int) -> Probe | None:

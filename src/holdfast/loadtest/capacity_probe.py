@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from holdfast.capacity.probe import Objective, Outcomes, Probe, Seen, judge
+from holdfast.capacity.probe import Objective, Outcomes, Probe, Seen, judge, silent
 from holdfast.capacity.search import Ask, enough
 from holdfast.errors import InfrastructureError
 from holdfast.expect.base import bad_requests, valid_events
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
     from holdfast.model.timeline import LoadRecord
     from holdfast.run import Stop
 
-_LEAD: Final = 5.0
-"""Seconds for the generator to start in; a later one begins late, and its probe does not count."""
-_STARTS: Final = 20.0
+_STARTS: Final = 60.0
+"""Seconds for the generator to start in, also on a machine that has much else to do."""
 _TICK: Final = 0.1
 _LOOK: Final = 1.0
 """Seconds between two judgements of a probe that goes on; each reads all that is known."""
@@ -85,19 +85,20 @@ def probe(rig: Rig, ask: Ask, *, number: int, folder: Path) -> Probe:
     did not start or ended early by itself.
     """
     folder.mkdir(parents=True)
-    zero = rig.clock.monotonic() + _LEAD
-    load = _start(rig, ask, folder, number=number, zero=zero)
+    load = _start(rig, ask, folder, number=number)
     try:
+        zero = _begun(rig, load, folder / LINES)
         until = _offer(rig, ask, load, Tail(folder / LINES, keeps=True), number=number, zero=zero)
         _wait(rig, lambda: not load.alive(), zero + until + rig.profile.timeout + _DRAIN)
     finally:
         load.stop(5)
-    record, torn = parse_lines((folder / LINES).read_text(encoding="utf-8", errors="replace"))
-    found = judge(_seen(rig, record.requests, ask.rate, until, doubt=_doubt(rig, record, torn=torn)), rig.alpha)
-    return dataclasses.replace(_spared(found, record), number=number, why=ask.why)
+    record, torn = parse_lines(_text(folder / LINES))
+    seen = _seen(rig, record.requests, ask.rate, until, doubt=_doubt(rig, record, torn=torn))
+    found = _spared(judge(seen, rig.alpha), record)
+    return dataclasses.replace(found, number=number, why=ask.why, silent=silent(seen))
 
 
-def _start(rig: Rig, ask: Ask, folder: Path, *, number: int, zero: float) -> LoadProcess:
+def _start(rig: Rig, ask: Ask, folder: Path, *, number: int) -> LoadProcess:
     words = command(
         dataclasses.replace(rig.profile, rate=ask.rate),
         locustfile=rig.root / "loadtests" / "chat.py",
@@ -105,10 +106,27 @@ def _start(rig: Rig, ask: Ask, folder: Path, *, number: int, zero: float) -> Loa
         records=folder / LINES,
         seed=rig.seed + number,
         length=round(ask.seconds, 3),
-        epoch=zero,
+        epoch=None,
         python=sys.executable,
     )
     return process.start(words, cwd=rig.root, environment=rig.environment, log=folder / "load.log")
+
+
+def _begun(rig: Rig, load: LoadProcess, records: Path) -> float:
+    """The moment from which requests are due: it begins when it is ready, so that none is late before the first."""
+    deadline = rig.clock.monotonic() + _STARTS
+    while not rig.stop.signal:
+        first, whole, _ = _text(records).partition("\n")
+        if whole:
+            return float(json.loads(first)["epoch_monotonic"])
+        if not load.alive() or rig.clock.monotonic() > deadline:
+            raise InfrastructureError(f"the load generator did not start:\n{load.last_words()}", hint=f"see {load.log}")
+        rig.clock.sleep(_TICK)
+    return rig.clock.monotonic()
+
+
+def _text(records: Path) -> str:
+    return records.read_text(encoding="utf-8", errors="replace") if records.exists() else ""
 
 
 def _offer(rig: Rig, ask: Ask, load: LoadProcess, tail: Tail, *, number: int, zero: float) -> float:
@@ -118,8 +136,6 @@ def _offer(rig: Rig, ask: Ask, load: LoadProcess, tail: Tail, *, number: int, ze
         tail.look()
         if not load.alive() and not tail.ended:
             raise InfrastructureError(f"the load generator stopped early:\n{load.last_words()}", hint=f"see {load.log}")
-        if now > _STARTS and not tail.started:
-            raise InfrastructureError(f"the load generator did not start:\n{load.last_words()}", hint=f"see {load.log}")
         if now >= looked and tail.known.until >= ask.least / 2:
             looked = now + _LOOK
             so_far = judge(_seen(rig, tail.known.table(), ask.rate, tail.known.until), rig.alpha)
@@ -196,9 +212,7 @@ def tokens_of(folders: Sequence[Path]) -> float | None:
     """Mean answer of the good requests in some probes' records, in tokens; None when there is none."""
     counted = [0.0, 0.0]
     for folder in folders:
-        if (folder / LINES).exists():
-            text = (folder / LINES).read_text(encoding="utf-8", errors="replace")
-            requests = parse_lines(text)[0].requests
-            good = requests[requests["outcome"] == "ok"]
-            counted = [counted[0] + float(good["tokens"].sum()), counted[1] + len(good)]
+        requests = parse_lines(_text(folder / LINES))[0].requests
+        good = requests[requests["outcome"] == "ok"]
+        counted = [counted[0] + float(good["tokens"].sum()), counted[1] + len(good)]
     return counted[0] / counted[1] if counted[1] else None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from holdfast.capacity.probe import Judged, Probe
 
 SCHEMA: Final = "holdfast/capacity/v1"
-HEAD: Final = ("state", "rate", "for", "requests", "bad", "at most", "p50", "p95", "done", "")
+HEAD: Final = ("state", "rate", "for", "requests", "bad", "at most", "p50", "p95", "completed", "")
 MEANING: Final[dict[Boundary, str]] = {
     "cliff": "a cliff: 5 % more requests make a bad one twenty times as likely",
     "slope": "a slope: service gets worse little by little",
@@ -44,16 +44,21 @@ def headline(answer: Answer) -> str:
     return told
 
 
-def details(answer: Answer) -> list[str]:
-    """What else there is to say, a line each."""
+def details(answer: Answer) -> list[tuple[str, str]]:
+    """What else there is to say: what it is, and its value in words."""
     said = []
     if answer.proved is not None:
-        said.append(f"proved to hold   {show_rate(answer.proved)}")
+        said.append(("proved to hold", show_rate(answer.proved)))
     if answer.refuted is not None:
-        said.append(f"seen to fail     {show_rate(answer.refuted)}")
+        said.append(("seen to fail", show_rate(answer.refuted)))
     if answer.knee is not None:
-        said.append(f"knee             {show_rate(answer.knee)}, where latency is twice that of the lowest rate")
-    return [*said, f"ended            {clean(answer.why)}"]
+        said.append(("knee", f"{show_rate(answer.knee)}, where latency is twice that of the lowest rate"))
+    return [*said, ("ended", clean(answer.why))]
+
+
+def lines(answer: Answer) -> list[str]:
+    """The details for a terminal."""
+    return [f"{name:<17}{value}" for name, value in details(answer)]
 
 
 def show_rate(rate: float) -> str:
@@ -90,6 +95,7 @@ def _worst(probe: Probe) -> Judged | None:
 
 def _remark(probe: Probe, worst: Judged | None) -> str:
     said = [clean(probe.late)] if probe.late else []
+    said += ["nothing answered"] if probe.silent else []
     said += ["latency grows"] if probe.growing else []
     said += [f"first {probe.cut:.0f}s left out"] if probe.cut >= 1 else []
     if worst and probe.state is not State.PASS:
@@ -110,6 +116,11 @@ def plan_lines(need: Need, cost: Cost | None) -> list[str]:
         per = f", {cost.per_million:.2f} {clean(cost.currency)} per million answer tokens" if cost.per_million else ""
         said.append(f"That is {cost.gpus:g} GPUs, {cost.per_hour:.2f} {clean(cost.currency)} an hour{per}")
     return said
+
+
+def unplanned(wanted: float | None) -> list[str]:
+    """What is said of a wanted rate where there is no capacity to plan with."""
+    return [f"For {show_rate(wanted)}: unknown how many replicas, for no capacity was found"] if wanted else []
 
 
 def answer_dict(answer: Answer) -> dict[str, Any]:
@@ -146,7 +157,7 @@ def _finite(value: Any) -> Any:
     return str(value) if isinstance(value, State) else value
 
 
-def page(title: str, parts: list[tuple[str, Answer]], lines: list[str]) -> str:
+def page(title: str, parts: list[tuple[str, Answer]], planned: list[str]) -> str:
     """The study as HTML: each search with its picture and its probes, then the plan."""
     cards = [
         {
@@ -160,7 +171,7 @@ def page(title: str, parts: list[tuple[str, Answer]], lines: list[str]) -> str:
         }
         for index, (name, answer) in enumerate(parts)
     ]
-    return rendered("capacity.html.j2", title=title, cards=cards, head=HEAD, lines=lines)
+    return rendered("capacity.html.j2", title=title, cards=cards, head=HEAD, lines=planned)
 
 
 def _capital(text: str) -> str:

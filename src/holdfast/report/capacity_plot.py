@@ -7,7 +7,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Final
 
 from holdfast.model.verdict import State
-from holdfast.report.canvas import BLUE, GREEN, NARROW, PURPLE, RED, SETTINGS, SKY, VERMILION, YELLOW, embeddable
+from holdfast.report.canvas import BLACK, BLUE, GREEN, NARROW, PURPLE, RED, SETTINGS, SKY, VERMILION, YELLOW, embeddable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from holdfast.capacity.probe import Probe
 
 _WIDE: Final = (10.0, 3.6)
+_LEAST: Final = 1e-4
+"""Seconds that a logarithmic axis can show."""
+_DECADE: Final = 10
+_UNDER_NAMES: Final = 0.9
 _MARKS: Final = {State.PASS: ("o", GREEN), State.FAIL: ("X", RED), State.UNKNOWN: ("D", YELLOW)}
 
 
@@ -27,6 +31,11 @@ def picture(answer: Answer, name: str) -> dict[str, str]:
         "wide": embeddable(_drawn(answer, narrow=False), f"{name}-w", label),
         "narrow": embeddable(_drawn(answer, narrow=True), f"{name}-n", label),
     }
+
+
+def drawing(answer: Answer) -> str:
+    """The wide picture as an SVG file of its own, for a document or a ticket."""
+    return _drawn(answer, narrow=False)
 
 
 def _said(answer: Answer) -> str:
@@ -45,7 +54,7 @@ def _drawn(answer: Answer, *, narrow: bool) -> str:
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=NARROW if narrow else _WIDE, dpi=150)
         FigureCanvasSVG(figure)
-        axes = figure.add_axes((0.15, 0.16, 0.82, 0.78) if narrow else (0.07, 0.13, 0.91, 0.82))
+        axes = figure.add_axes((0.15, 0.16, 0.82, 0.74) if narrow else (0.07, 0.13, 0.91, 0.79))
         if any(one.p95 > 0 for one in answer.probes):
             _latencies(axes, answer)
             _boundary(axes, answer)
@@ -58,19 +67,21 @@ def _drawn(answer: Answer, *, narrow: bool) -> str:
 
 
 def _latencies(axes: Axes, answer: Answer) -> None:
-    shown = sorted((one for one in answer.probes if one.p95 > 0), key=lambda one: one.rate)
-    rates = [one.rate for one in shown]
-    axes.plot(rates, [one.p95 for one in shown], color=SKY, lw=1.2, label="p95")
-    axes.plot(rates, [max(one.p50, 1e-4) for one in shown], color=BLUE, lw=1.2, ls="--", label="p50")
+    """Each probe from its median to its p95, which bears the verdict; near the boundary a line would only zigzag."""
+    shown = [one for one in answer.probes if one.p95 > 0]
+    rates, middles = [one.rate for one in shown], [max(one.p50, _LEAST) for one in shown]
+    axes.vlines(rates, middles, [one.p95 for one in shown], color=SKY, lw=1.2)
+    axes.plot(rates, middles, "_", color=BLUE, ms=7, mew=1.4, label="p50")
     for state, (mark, color) in _MARKS.items():
         mine = [one for one in shown if one.state is state]
         if mine:
-            axes.plot([one.rate for one in mine], [one.p95 for one in mine], mark, color=color, ms=6, label=state.value)
+            name = f"p95, {state.value}"
+            axes.plot([one.rate for one in mine], [one.p95 for one in mine], mark, color=color, ms=6, label=name)
     for bound in sorted(_bounds(answer.probes)):
         axes.axhline(bound, color=PURPLE, lw=1.2, ls=(0, (5, 3)))
         axes.annotate(
-            f"bound {bound:g} s", (1, bound), (-3, 2), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
-            ha="right", color="#9c4377", fontsize=7.5, fontweight="bold",
+            f"bound {bound:.3g} s", (0, bound), (3, 2), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+            color="#9c4377", fontsize=7.5, fontweight="bold",
         )  # fmt: skip
 
 
@@ -85,18 +96,30 @@ def _boundary(axes: Axes, answer: Answer) -> None:
     if found is not None:
         axes.axvspan(found.low, found.high, color=GREEN if answer.state is State.PASS else YELLOW, alpha=0.2, lw=0)
         axes.axvline(found.rate, color="#222222", lw=1.2)
-        axes.annotate(
-            f"{found.rate:.3g}/s, {answer.boundary}", (found.rate, 0.97), (-3, 0), xycoords=axes.get_xaxis_transform(),
-            textcoords="offset points", rotation=90, ha="right", va="top", fontsize=7.5,
-        )  # fmt: skip
+        _named(axes, f"{found.rate:.3g}/s, {answer.boundary}", found.low, 0.98)
     if answer.knee is not None:
-        axes.axvline(answer.knee, color=VERMILION, lw=0.9, ls=":", label="knee")
+        axes.axvline(answer.knee, 0, _UNDER_NAMES, color=VERMILION, lw=0.9, ls=":")
+        beside = answer.knee if found is None else min(answer.knee, found.low)
+        _named(axes, f"knee {answer.knee:.3g}/s", beside, _UNDER_NAMES, color="#a84400")
+
+
+def _named(axes: Axes, text: str, rate: float, height: float, color: str = BLACK) -> None:
+    """To the left of its place, at the top: there latency is low, and nothing else is drawn."""
+    axes.annotate(
+        text, (rate, height), (-4, 0), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
+        ha="right", va="top", fontsize=7.5, color=color,
+    )  # fmt: skip
 
 
 def _frame(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator, NullLocator  # noqa: PLC0415 - imported where it is needed
+
     axes.set_xscale("log")
     axes.set_yscale("log")
-    for axis in (axes.xaxis, axes.yaxis):
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        if high / low < _DECADE:  # a logarithmic axis would have one figure or none
+            axis.set_major_locator(MaxNLocator(6))
+            axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(lambda value, _place: f"{value:g}")
         axis.set_minor_formatter(_minor)
     axes.spines[["top", "right"]].set_visible(False)
@@ -105,8 +128,10 @@ def _frame(axes: Axes) -> None:
     axes.set_axisbelow(True)
     axes.set_xlabel("requests per second", color="#555555", fontsize=7.5)
     axes.set_ylabel("latency, seconds", color="#555555", fontsize=7.5)
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(loc="upper left", frameon=False, fontsize=7)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=7,
+        borderaxespad=0.2, handletextpad=0.2, columnspacing=1.2,
+    )  # fmt: skip
 
 
 def _minor(value: float, _place: object) -> str:
