@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from holdfast.app import generate_rules
+from holdfast.objectives.generate import rule_files
 from holdfast.platforms import lifecycle
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 def one_round(state: Path) -> tuple[float, float]:
     """Seconds up and seconds down."""
     began = time.monotonic()
-    lifecycle.up(state, rules=generate_rules(ROOT), home=ROOT / lifecycle.HOME)
+    lifecycle.up(state, rules=rule_files(ROOT), home=ROOT / lifecycle.HOME)
     ready = time.monotonic()
     lifecycle.down(state)
     return ready - began, time.monotonic() - ready

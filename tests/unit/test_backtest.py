@@ -152,8 +152,8 @@ def test_what_cannot_be_evaluated_is_named():
 def test_rules_read_the_users_series_and_not_their_own():
     today = datetime.fromtimestamp(START, UTC)
     assert {one.name for one in reads(alerting(), today)} == {"gateway_requests_total"}
-    # It is dead after 14.4 % of an hour, 9 minutes, without a sample. Whether samples of 5 minutes gave no total is asked
-    # 5 minutes later than that; and a sample may be 5 minutes old.
+    # It is dead after 14.4 % of an hour, 9 minutes, without a sample. Whether samples of 5 minutes gave no total is
+    # asked 5 minutes later than that; and a sample may be 5 minutes old.
     assert reach(alerting(), today) == (9 + 5 + 5 + 5) * 60
 
 

@@ -56,7 +56,7 @@ def test_a_stream_cut_in_the_middle_ends_with_an_error_event_and_counts_as_faile
 
 
 def test_an_engine_that_refuses_is_retried_on_another_before_the_first_byte(engine, gateway, web):
-    full, free = engine(c0=0.05, max_num_seqs=1, max_num_queued_reqs=0), engine()
+    full, free = engine(c0=0.05, max_num_seqs=1, max_num_queued_reqs=1), engine()
     server = gateway(full, free)
     occupant = web.open(full.url, path=web.path, body=web.chat(LONG)).until(b'"content":"')
     assert [web.ask(server.url, 2).status for _ in range(6)] == [200] * 6
@@ -69,7 +69,7 @@ def test_an_engine_that_refuses_is_retried_on_another_before_the_first_byte(engi
 
 
 def test_the_refusal_of_the_only_engine_reaches_the_client(engine, gateway, web):
-    full = engine(c0=0.05, max_num_seqs=1, max_num_queued_reqs=0)
+    full = engine(c0=0.05, max_num_seqs=1, max_num_queued_reqs=1)
     server = gateway(full)
     occupant = web.open(full.url, path=web.path, body=web.chat(LONG)).until(b'"content":"')
     reply = web.ask(server.url, 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from holdfast.errors import PlatformError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -42,6 +44,16 @@ class Endpoints:
     alerts: str
     """Path of the alert receiver's NDJSON file."""
     api_key: str = field(repr=False)
+    documents: str = ""
+    """Empty on a platform that takes no documents."""
+
+    def of(self, endpoint: str) -> str:
+        """Where a load profile's `endpoint` is asked. Raises PlatformError when this platform does not have it."""
+        if endpoint != "documents":
+            return self.gateway
+        if not self.documents:
+            raise PlatformError("this platform takes no documents", hint="name another load profile")
+        return self.documents
 
 
 class Driver(Protocol):

@@ -37,11 +37,11 @@ class LoadProfile:
     (None: as the trace shows). `prompts` names a file of questions. `think` is seconds between the turns of a session,
     `timeout` seconds per request, of which `connect_timeout`, `first_byte_timeout` (None: all) and, between two reads,
     `gap_timeout` (None: all) may pass. `reuse` keeps connections; `ca_file` or `insecure` says whose certificates are
-    believed. `endpoint` is what is asked: "chat", "completions", "embeddings", or a path that gets the file `body`;
-    `stream` whether text is to come as it is made. With arrivals "closed", `users` ask again `think` seconds after
-    each answer: then nothing is due by a schedule, and rate and shape mean nothing. `workers` processes share the load,
-    and the in-flight cap with it. Raises ProfileError, or another
-    ValueError, when no schedule could follow from it.
+    believed. `endpoint` is what is asked: "chat", "completions", "embeddings", "documents", or a path that gets the
+    file `body`; `stream` whether text is to come as it is made. With arrivals "closed", `users` ask again `think`
+    seconds after each answer: then nothing is due by a schedule, and rate and shape mean nothing. `workers` processes
+    share the load, and the in-flight cap with it. Raises ProfileError, or another ValueError, when no schedule could
+    follow from it.
     """
 
     name: str

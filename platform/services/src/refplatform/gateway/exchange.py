@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import orjson
+
+ENDPOINTS: Final = {
+    "/v1/chat/completions": "chat",
+    "/v1/completions": "completions",
+    "/v1/embeddings": "embeddings",
+}
+OTHER: Final = "other"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,6 +46,16 @@ class Exchange:
     def end(self, code: int, outcome: str) -> None:
         """Fix how it ended."""
         self.code, self.outcome = code, outcome
+
+    @property
+    def endpoint(self) -> str:
+        """What was asked for: a value of ENDPOINTS, or OTHER, so that clients cannot make up series."""
+        return ENDPOINTS.get(self.path.partition("?")[0], OTHER)
+
+    @property
+    def embeds(self) -> bool:
+        """Whether vectors were asked for: such an answer has no tokens, and never a first one."""
+        return self.endpoint == "embeddings"
 
     @property
     def ending(self) -> str:
@@ -86,12 +104,12 @@ def wants_stream(body: bytes) -> bool:
     return isinstance(raw, dict) and raw.get("stream") is True
 
 
-def answer_size(body: bytes) -> int:
-    """Completion tokens that a whole answer reports, 0 when it reports none."""
+def reported(body: bytes, count: str) -> int:
+    """A count that the usage of a whole answer reports, such as `completion_tokens`; 0 when it does not."""
     try:
         raw = orjson.loads(body)
     except orjson.JSONDecodeError:
         return 0
     usage = raw.get("usage") if isinstance(raw, dict) else None
-    size = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    size = usage.get(count) if isinstance(usage, dict) else None
     return size if isinstance(size, int) else 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from refplatform.gateway.exchange import outcome_of
+from refplatform.gateway.exchange import ENDPOINTS, OTHER, outcome_of
 from refplatform.gateway.freshness import Ages
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class GatewayMetrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
-        self._requests = Counter("gateway_requests", "Requests ended.", ("code", "outcome"), registry=registry)
+        labels = ("code", "outcome", "endpoint")
+        self._requests = Counter("gateway_requests", "Requests ended.", labels, registry=registry)
         self._attempts = Counter("gateway_upstream_attempts", "Tries at engines.", ("result",), registry=registry)
         self._ejections = Counter("gateway_ejections", "Engines taken out.", ("engine", "reason"), registry=registry)
         self._ready = Gauge("gateway_engine_ready", "1 when traffic goes there.", ("engine",), registry=registry)
@@ -68,7 +69,7 @@ class GatewayMetrics:
     def ended(self, exchange: Exchange, now: float) -> None:
         """A request has ended: counter and histograms move together, so that their counts agree at any scrape."""
         self._in_flight.dec()
-        self._requests.labels(str(exchange.code), exchange.outcome).inc()
+        self._requests.labels(str(exchange.code), exchange.outcome, exchange.endpoint).inc()
         self._duration.labels(exchange.outcome).observe(now - exchange.began)
         if exchange.opened:
             self._streams.labels(exchange.ending).inc()
@@ -103,8 +104,8 @@ class GatewayMetrics:
         return Histogram(name, about, labels, buckets=BUCKETS, registry=self.registry)
 
     def _begin_at_zero(self) -> None:
-        for code, outcome in COMMON:
-            self._requests.labels(code, outcome)
+        for (code, outcome), endpoint in product(COMMON, (*ENDPOINTS.values(), OTHER)):
+            self._requests.labels(code, outcome, endpoint)
         for outcome in OUTCOMES:
             self._duration.labels(outcome)
         for question, outcome in product(QUESTIONS, ("ok", "rejected", "failed")):

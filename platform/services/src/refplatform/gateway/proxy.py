@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "/v1/"
 RETRY_AFTER: Final = ((b"retry-after", b"1"),)
-PRIVATE: Final = HOP_BY_HOP | {"authorization", "host", "accept-encoding", "x-request-id", "expect"}
-"""Request headers that an engine does not get: the connection's own, and the client's key."""
+PRIVATE: Final = HOP_BY_HOP | {"authorization", "host", "accept-encoding", "x-request-id", "x-tenant", "expect"}
+"""Request headers that an engine does not get from a client: the connection's own, its key, and whose it says it is."""
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
@@ -76,6 +76,7 @@ class Proxy:
             await _say(exchange, send, 401, "missing or wrong API key", kind="invalid_request_error")
             return
         exchange.tenant = tenant
+        exchange.headers += (("x-tenant", tenant),)
         try:
             exchange.body = await asgi.read_body(receive)
         except asgi.ClientGoneError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 
 from refplatform import asgi
-from refplatform.gateway.exchange import Exchange, Failure, answer_size, outcome_of
+from refplatform.gateway.exchange import Exchange, Failure, outcome_of, reported
 from refplatform.gateway.pool import Engine, Flight, Pool
 from refplatform.gateway.sse import EventCounter, Pace
 
@@ -110,8 +110,10 @@ class Upstream:
 
     async def _whole(self, exchange: Exchange, response: aiohttp.ClientResponse, body: bytes, send: asgi.Send) -> None:
         exchange.end(response.status, outcome_of(response.status))
-        if exchange.outcome == "ok":
-            exchange.tokens = answer_size(body)
+        if exchange.outcome == "ok" and exchange.embeds:
+            exchange.tokens = reported(body, "prompt_tokens")
+        elif exchange.outcome == "ok":
+            exchange.tokens = reported(body, "completion_tokens")
             self._metrics.token(exchange.tokens)
         exchange.started = True
         await asgi.answer(send, response.status, body, _headers(response, exchange))
