@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-MODULES = ["refplatform.engine", "refplatform.gateway", "refplatform.receiver"]
+MODULES = ["refplatform.engine", "refplatform.gateway", "refplatform.documents", "refplatform.receiver"]
 
 
 def run(module, *args):
@@ -28,6 +28,13 @@ def options(tmp_path):
     return {
         "refplatform.engine": ["--model", "m", "--calibration", calibration],
         "refplatform.gateway": gateway,
+        "refplatform.documents": [
+            *("--gateway", "http://127.0.0.1:1", "--keys", keys),
+            "--data",
+            tmp_path,
+            "--model",
+            "m",
+        ],
         "refplatform.receiver": ["--out", tmp_path / "alerts.ndjson"],
     }
 
@@ -56,6 +63,10 @@ def test_a_taken_port_is_one_line_and_exit_75(module, options):
         ("refplatform.engine", ["--calibration", "/nonexistent.json"]),
         ("refplatform.gateway", ["--keys", "/nonexistent.json"]),
         ("refplatform.gateway", ["--engines", "localhost:1"]),
+        ("refplatform.documents", ["--keys", "/nonexistent.json"]),
+        ("refplatform.documents", ["--gateway", "localhost:1"]),
+        ("refplatform.documents", ["--data", "/nonexistent"]),
+        ("refplatform.documents", ["--deadline", "-1"]),
         ("refplatform.receiver", ["--out", "/nonexistent/alerts.ndjson"]),
     ],
 )

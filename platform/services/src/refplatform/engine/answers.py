@@ -1,40 +1,38 @@
-"""Texts instead of a model: the same seed and prompt always give the same answer, one word a token."""
+"""Texts instead of a model: the same seed and prompt always give the same answer, each token four letters of it.
+
+Every word is a space and three letters, and the first one four letters; so the text of an answer, tokenised again,
+gives the answer's own tokens. Plain ASCII, without what JSON would escape.
+"""
 
 from __future__ import annotations
 
-import random
-from hashlib import blake2b
+from hashlib import blake2b, shake_128
 from typing import Final
 
+OPENINGS: Final = ("Kelp", "Tide", "Rock", "Wave", "Foam", "Salt", "Sand", "Reef")
 _TEXT: Final = (
-    "the a tide kelp rock storm holds under load and wave after breaks over stone while anchors root deep in cold "
-    "current light falls through green water fish pass slowly between long blades that bend but never tear each day "
-    "brings wind salt sand some drift others stay here where ground is firm enough to keep what sea would take"
+    "sea bay fog ebb eel cod oar net tar jib rod ray cay sky sun dew ice air ash oak elm fir bee fox elk owl hen ram "
+    "ewe cub den bog fen dam lee log mud gem ore tin zip hum arc orb sap bud fig pea rye oat hay ivy and the are was "
+    "has can may not for its out low"
 )
-WORDS: Final = tuple(_TEXT.split())
-"""Plain ASCII without quotes or backslashes, so that a word needs no escaping inside JSON."""
+WORDS: Final = tuple(f" {word}" for word in _TEXT.split())
 
-CHARACTERS_PER_TOKEN: Final = 4
 NATURAL_TOKENS: Final = (16, 256)
 """Shortest and longest answer that ends by itself, when the request sets no limit."""
 
 
-def count_tokens(text: str) -> int:
-    """Tokens of a prompt, at four characters a token (the usual rule of thumb for English), at least one."""
-    return max(1, -(-len(text) // CHARACTERS_PER_TOKEN))
-
-
 def natural_length(seed: int, prompt: str) -> int:
     """Tokens of an answer that ends by itself."""
-    return _source(seed, prompt, "length").randint(*NATURAL_TOKENS)
+    shortest, longest = NATURAL_TOKENS
+    digest = blake2b(_key(seed, "length", prompt), digest_size=8).digest()
+    return shortest + int.from_bytes(digest) % (longest - shortest + 1)
 
 
 def answer_tokens(seed: int, prompt: str, count: int) -> list[str]:
     """The first `count` tokens of the answer; a longer answer begins with the shorter one."""
-    words = _source(seed, prompt, "words").choices(WORDS, k=count)
-    return [words[0], *(f" {word}" for word in words[1:])]
+    drawn = shake_128(_key(seed, "words", prompt)).digest(count)
+    return [OPENINGS[drawn[0] % len(OPENINGS)], *(WORDS[byte % len(WORDS)] for byte in drawn[1:])]
 
 
-def _source(seed: int, prompt: str, use: str) -> random.Random:
-    digest = blake2b(f"{seed}\0{use}\0{prompt}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return random.Random(int.from_bytes(digest))
+def _key(seed: int, use: str, prompt: str) -> bytes:
+    return f"{seed}\0{use}\0{prompt}".encode("utf-8", "surrogatepass")

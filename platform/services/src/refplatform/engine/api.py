@@ -1,126 +1,202 @@
-"""The engine's HTTP face: completions by raw ASGI, one write a token; models, health and metrics by FastAPI."""
+"""The engine's HTTP face: what the scheduler serves by raw ASGI, one write a step; everything else by FastAPI."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Final
-from uuid import uuid4
-
-from fastapi import FastAPI, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from refplatform import asgi
-from refplatform.engine.live import AbortedError, LiveEngine, Stream
+from refplatform.engine.live import AbortedError, AsleepError, LiveEngine, Stream
+from refplatform.engine.rest import rest
 from refplatform.engine.scheduler import QueueFullError
-from refplatform.engine.wire import Answer, BadAskError, Frames, compose, read_ask, whole
+from refplatform.engine.wire.ask import Answer, Mind, answer
+from refplatform.engine.wire.embeddings import read_embedding
+from refplatform.engine.wire.errors import BadAskError
+from refplatform.engine.wire.events import CutError, Event, Faults, NoFaults, cached_of, events
+from refplatform.engine.wire.frames import Frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from refplatform.engine.calibration import Calibration
     from refplatform.engine.metrics import EngineMetrics
+    from refplatform.engine.models import Models
 
 CHAT: Final = "/v1/chat/completions"
 TEXT: Final = "/v1/completions"
+EMBEDDINGS: Final = "/v1/embeddings"
+JSON: Final = (b"content-type", b"application/json")
+SSE: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), *asgi.SSE_HEADERS[1:])
 
 
 class EngineApp:
-    """One engine over HTTP; `wall` gives unix seconds."""
+    """One engine over HTTP; `wall` gives unix seconds. With `tell_cached`, usage says how much the prefix cache had."""
 
     def __init__(
         self,
         engine: LiveEngine,
-        calibration: Calibration,
         metrics: EngineMetrics,
+        models: Models,
         *,
-        model: str,
-        seed: int,
+        mind: Mind,
         wall: Callable[[], float],
+        tell_cached: bool = False,
+        faults: Faults | None = None,
     ) -> None:
         self._engine = engine
-        self._limit = calibration.max_model_len
-        self._model = model
-        self._seed = seed
+        self._models = models
+        self._mind = mind
         self._wall = wall
-        self._rest = rest(metrics, model=model, limit=self._limit, since=int(wall()))
+        self._tell_cached = tell_cached
+        self._faults = faults or NoFaults()
+        self._open = 0
+        self._served: dict[str, Callable[[asgi.Scope, asgi.Receive, asgi.Send], Awaitable[None]]] = {
+            CHAT: partial(self._complete, chat=True),
+            TEXT: partial(self._complete, chat=False),
+            EMBEDDINGS: self._embed,
+        }
+        self._rest = rest(engine, metrics, models, load=lambda: self._open)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        """Route: completions here, everything else to FastAPI."""
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in (CHAT, TEXT):
-            with contextlib.suppress(asgi.ClientGoneError, AbortedError):
-                await self._complete(receive, send, chat=scope["path"] == CHAT)
-        else:
-            await self._rest(scope, receive, send)
-
-    async def _complete(self, receive: asgi.Receive, send: asgi.Send, *, chat: bool) -> None:
+        """Route: what the scheduler serves here, everything else to FastAPI."""
+        serve = self._served.get(scope["path"]) if scope["type"] == "http" else None
+        if serve is None:
+            return await self._rest(scope, receive, send)
+        if scope["method"] != "POST":
+            return await asgi.answer_json(send, 405, {"detail": "Method Not Allowed"}, [(b"allow", b"POST")])
+        self._open += 1
         try:
-            answer = self._compose(await asgi.read_body(receive), chat=chat)
-            stream = self._engine.submit(
-                prompt=answer.ask.prompt_tokens, asked=len(answer.tokens), finish_reason=answer.finish_reason
-            )
+            await serve(scope, receive, send)
         except asgi.BodyTooLargeError:
-            return await _refuse(send, 413, "the body is too large", "BadRequestError")
+            await _refuse(send, BadAskError("the body is too large", status=413))
         except BadAskError as error:
-            return await _refuse(send, error.status, str(error), error.kind, error.param)
-        except QueueFullError:
-            return await _refuse(send, 503, "the queue is full", "ServiceUnavailableError")
-        watcher = asyncio.create_task(self._abort_when_gone(receive, stream))
-        try:
-            await (_stream(send, answer, stream) if answer.ask.stream else _whole(send, answer, stream))
+            await _refuse(send, error)
+        except QueueFullError as error:
+            await _refuse(send, BadAskError(str(error), status=503, kind="ServiceUnavailableError"))
+        except AsleepError:
+            await _refuse(send, BadAskError("the engine sleeps", status=503, kind="ServiceUnavailableError"))
+        except AbortedError:  # whoever has gone is not told
+            await _refuse(send, BadAskError("the request was aborted", status=503, kind="ServiceUnavailableError"))
+        except asgi.ClientGoneError:
+            pass
         finally:
-            watcher.cancel()
-            self._engine.abort(stream)
+            self._open -= 1
         return None
 
-    def _compose(self, body: bytes, *, chat: bool) -> Answer:
-        ask = read_ask(body, chat=chat, model=self._model, max_model_len=self._limit)
-        identity = f"{'chatcmpl' if chat else 'cmpl'}-{uuid4().hex}"
-        return compose(ask, seed=self._seed, identity=identity, created=int(self._wall()), max_model_len=self._limit)
+    async def _complete(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send, *, chat: bool) -> None:
+        raw = await _json(scope, receive)
+        said = answer(
+            raw,
+            chat=chat,
+            models=self._models,
+            mind=self._mind,
+            identity=_header(scope, b"x-request-id") or secrets.token_hex(8),
+            created=int(self._wall()),
+        )
+        async with self._held(receive) as streams:
+            streams.extend(self._submit(said, index) for index in range(len(said.choices)))
+            shaper = self._faults.of(said, scope["headers"])
+            if shaper is None and said.body.stream and len(streams) == 1:
+                return await self._stream(send, said, streams[0])
+            source = events(said, streams, tell_cached=self._tell_cached)
+            return await _play(send, source if shaper is None else shaper(source))
 
-    async def _abort_when_gone(self, receive: asgi.Receive, stream: Stream) -> None:
+    def _submit(self, said: Answer, index: int) -> Stream:
+        choice = said.choices[index]
+        return self._engine.submit(
+            prompt=len(choice.prompt.ids),
+            asked=len(choice.said.tokens),
+            finish_reason=choice.finish_reason,
+            hashes=choice.hashes,
+            priority=said.body.priority,
+            lora=said.lora,
+        )
+
+    async def _stream(self, send: asgi.Send, said: Answer, stream: Stream) -> None:
+        frames, sent = Frames(said, said.choices[0]), 0
+        await asgi.start(send, 200, SSE)
+        opening = frames.opening()
+        while sent <= frames.last:
+            try:
+                ready = await stream.more_than(sent)
+            except AbortedError:
+                return await asgi.finish(send, frames.aborted())
+            data = opening + frames.tokens(sent, ready)
+            sent, opening = ready, b""
+            if sent > frames.last:
+                await asgi.finish(send, data + frames.closing(cached_of([stream]) if self._tell_cached else None))
+            else:
+                await asgi.chunk(send, data)
+        return None
+
+    async def _embed(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        ask = read_embedding(await _json(scope, receive), self._models)
+        async with self._held(receive) as streams:
+            streams.extend(
+                self._engine.submit(
+                    prompt=len(prompt.ids), asked=0, finish_reason="stop", priority=ask.body.priority, lora=ask.lora
+                )
+                for prompt in ask.prompts
+            )
+            for stream in streams:
+                await stream.more_than(0)
+            identity = f"embd-{secrets.token_hex(8)}"
+            await asgi.answer(send, 200, ask.answer(identity=identity, created=int(self._wall())), [JSON])
+
+    @contextlib.asynccontextmanager
+    async def _held(self, receive: asgi.Receive) -> AsyncIterator[list[Stream]]:
+        """A place for streams; they end with the block, or when the client goes away."""
+        streams: list[Stream] = []
+        watcher = asyncio.create_task(self._abort_when_gone(receive, streams))
+        try:
+            yield streams
+        finally:
+            watcher.cancel()
+            self._abort(streams)
+
+    async def _abort_when_gone(self, receive: asgi.Receive, streams: list[Stream]) -> None:
         await asgi.until_gone(receive)
-        self._engine.abort(stream)
+        self._abort(streams)
+
+    def _abort(self, streams: list[Stream]) -> None:
+        for stream in streams:
+            self._engine.abort(stream)
 
 
-async def _stream(send: asgi.Send, answer: Answer, stream: Stream) -> None:
-    frames, sent, total = Frames(answer), 0, len(answer.tokens)
-    await asgi.start(send, 200, asgi.SSE_HEADERS)
-    opening = frames.opening()
-    while sent < total:
-        ready = await stream.more_than(sent)
-        events = opening + b"".join(map(frames.token, range(sent, ready)))
-        sent, opening = ready, b""
-        if sent == total:
-            await asgi.finish(send, events + frames.closing())
-        else:
-            await asgi.chunk(send, events)
+async def _play(send: asgi.Send, source: AsyncIterator[Event]) -> None:
+    """Send the events as they come, each in a write of its own."""
+    started = False
+    try:
+        async for event in source:
+            if event.kind == "whole":
+                return await asgi.answer(send, 200, event.data, [JSON])
+            if not started:
+                await asgi.start(send, 200, SSE)
+                started = True
+            await asgi.chunk(send, event.data)
+    except AbortedError:
+        if not started:
+            raise
+    except CutError:
+        return None if started else await asgi.start(send, 200, SSE)  # no end: the server closes the connection
+    if not started:
+        await asgi.start(send, 200, SSE)
+    return await asgi.finish(send)
 
 
-async def _whole(send: asgi.Send, answer: Answer, stream: Stream) -> None:
-    await stream.more_than(len(answer.tokens) - 1)
-    await asgi.answer(send, 200, whole(answer), [(b"content-type", b"application/json")])
+async def _json(scope: asgi.Scope, receive: asgi.Receive) -> bytes:
+    """The body of a request that says it is JSON. Raises BadAskError, ClientGoneError, BodyTooLargeError."""
+    kind = (_header(scope, b"content-type") or "").split(";", 1)[0].strip().lower()
+    if kind != "application/json":
+        raise BadAskError("only bodies of the type application/json are read", kind="Bad Request")
+    return await asgi.read_body(receive)
 
 
-async def _refuse(send: asgi.Send, status: int, message: str, kind: str, param: str | None = None) -> None:
-    await asgi.answer_json(send, status, asgi.error_body(message, kind=kind, code=status, param=param))
+def _header(scope: asgi.Scope, name: bytes) -> str | None:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
 
 
-def rest(metrics: EngineMetrics, *, model: str, limit: int, since: int) -> FastAPI:
-    """What is not on the streaming path; `since` is the unix second of the start."""
-    app = FastAPI(title="refplatform engine", docs_url=None, redoc_url=None)
-
-    @app.get("/health")
-    async def health() -> Response:
-        return Response()
-
-    @app.get("/v1/models")
-    async def models() -> dict[str, object]:
-        card = {"id": model, "object": "model", "created": since, "owned_by": "vllm", "max_model_len": limit}
-        return {"object": "list", "data": [card]}
-
-    @app.get("/metrics")
-    async def scrape() -> Response:
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-    return app
+async def _refuse(send: asgi.Send, error: BadAskError) -> None:
+    await asgi.answer_json(send, error.status, error.body)
