@@ -9,7 +9,7 @@ pyenvs := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13*/bin)
 export PATH := $(PATH)$(foreach folder,$(pyenvs),:$(folder))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gate test slow check lock clean
+.PHONY: help setup gate test slow vllm check lock clean
 
 help:  ## list these verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ test: setup  ## the whole suite through tox: lint, a second Python, unit, end to
 
 slow: setup  ## what `make test` leaves out: more examples, comparison with other programs (the real Sloth: bin/fetch-sloth)
 	@.venv/bin/tox run -e slow
+
+vllm: setup  ## the platform on real engines: needs your vLLM, as HOLDFAST_VLLM=PATH or on PATH; a quarter of an hour
+	@.venv/bin/python -m pytest -m vllm tests/vllm
 
 check: setup  ## the quick look before a commit: ruff and mypy
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy

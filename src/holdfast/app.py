@@ -122,7 +122,7 @@ def up(
     options: Mapping[str, str],
     ports: Mapping[str, int],
     report: Callable[[Progress], None],
-    wait: float = 60,
+    wait: float | None = None,
 ) -> Driver:
     """Bring the embedded platform up, with the rules of this project's SLOs, and mend what an earlier run left."""
     from holdfast.platforms import lifecycle
@@ -133,11 +133,21 @@ def up(
         options=options,
         ports=ports,
         rules=rule_files(place.root),
+        programs=programs(place.root, place.environ),
         report=report,
         wait=wait,
         home=place.root / lifecycle.HOME,
         environ=place.environ,
     )
+
+
+def programs(root: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Where the user says that programs are, by name; `root` is the project, where there is one."""
+    from holdfast import settings
+    from holdfast.platforms import needs
+
+    kept = settings.read(root).vllm if root else ""
+    return needs.named(environ, {"vllm": str(root / kept)} if root and kept else {})
 
 
 def is_up(place: Workplace) -> bool:
@@ -261,7 +271,7 @@ def _ports(
         words = command(
             scenario.load,
             locustfile=place.root / "loadtests" / "chat.py",
-            host=endpoints.gateway,
+            host=endpoints.of(scenario.load.endpoint),
             records=into / LINES,
             seed=scenario.seed,
             length=scenario.length,

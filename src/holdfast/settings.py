@@ -18,10 +18,11 @@ FREEZE: Final = "freeze"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Folders, relative to the project."""
+    """Folders, relative to the project, and the command vllm where it is not on PATH."""
 
     state: str = ".holdfast"
     runs: str = "runs"
+    vllm: str = ""
 
 
 def read(root: Path) -> Settings:

@@ -59,10 +59,14 @@ def since(platform, moment: float, name: str, status: str) -> list[dict]:
 
 
 def test_prometheus_scrapes_every_replica_under_its_name(started, until):
-    platform = started
-    until(lambda: len(query(platform, "up == 1")) == 7)
-    found = {(one["metric"]["job"], one["metric"]["instance"]) for one in query(platform, "up == 1")}
-    assert {("engine", f"engine-{n}") for n in (1, 2, 3)} | {("gateway", f"gateway-{n}") for n in (1, 2)} <= found
+    roles = {"engine": 3, "gateway": 2, "documents": 0, "prometheus": 0, "alertmanager": 0}
+    names = {role: [f"{role}-{n}" for n in range(1, count + 1)] or [role] for role, count in roles.items()}
+    wanted = {(role, name) for role, found in names.items() for name in found}
+
+    def scraped() -> set[tuple[str, str]]:
+        return {(one["metric"]["job"], one["metric"]["instance"]) for one in query(started, "up == 1")}
+
+    until(lambda: wanted <= scraped())
 
 
 def test_the_gateway_serves_an_answer_to_the_key_that_up_made(started):
@@ -106,7 +110,7 @@ def test_an_engine_that_hangs_raises_its_alert_and_one_that_comes_back_clears_it
 def test_kill_9_of_the_supervisor_leaves_none_of_the_real_programs(state, started, until):
     platform = started
     whom = [pids.parse(text) for text in platform.record.remembered]
-    assert len(whom) == 9
+    assert len(whom) == 10
     pids.send(platform.record.supervisor.who, signal.SIGKILL)
     until(lambda: not any(map(pids.exists, whom)), seconds=3)
     assert {row.state for row in lifecycle.status(state)} == {"dead"}

@@ -16,6 +16,7 @@ from holdfast.model.slo import Events, Slo
 from holdfast.project import load_slos
 from holdfast.slo.promql import Matcher, Selector, selectors
 from holdfast.units import duration
+from refplatform.documents.metrics import DocumentsMetrics
 from refplatform.engine.calibration import read_calibration
 from refplatform.engine.live import LiveEngine
 from refplatform.engine.metrics import EngineMetrics
@@ -35,13 +36,14 @@ FILES = sorted((ROOT / "slos").glob("*.yaml"))
 
 
 def exported() -> list[Sample]:
-    """What a gateway and an engine show before their first request."""
+    """What the services show before their first request."""
     gateway, engine = GatewayMetrics(), EngineMetrics("sim")
     Pool(("http://127.0.0.1:8001",), failover=True, watcher=gateway)
     Ledger("redis://127.0.0.1:6379/0", gateway, clock=time.monotonic)
     calibration = read_calibration(ROOT / "platform" / "local" / "calibrations" / "laptop.json")
     LiveEngine(calibration, engine, clock=time.monotonic)
-    families = [*gateway.registry.collect(), *engine.registry.collect()]
+    registries = (gateway.registry, engine.registry, DocumentsMetrics().registry)
+    families = [family for registry in registries for family in registry.collect()]
     return [sample for family in families for sample in family.samples]
 
 
@@ -109,7 +111,7 @@ def test_every_series_that_a_runbook_looks_at_is_exported():
         for page in RUNBOOKS.glob("*.md")
         for block in re.findall(r"```promql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     ]
-    named = {name for block in blocks for name in re.findall(r"\b(?:gateway_|vllm:)\w+", block)}
+    named = {name for block in blocks for name in re.findall(r"\b(?:gateway_|documents_|vllm:)\w+", block)}
     assert named
     assert named - {sample.name for sample in SAMPLES} == set()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import ExitCode, InfrastructureError, UsageError
-from holdfast.platforms.needs import NEEDS, REQUIRED, how_to_get, system_from, this_system
+from holdfast.platforms.needs import NEEDS, REQUIRED, how_to_get, named, system_from, this_system
 from holdfast.platforms.tools import cache_folder, locate, survey, tools_folder, version_in
 
 DEBIAN = system_from('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n')
@@ -167,8 +167,50 @@ def test_doctors_table_has_a_row_for_every_tool_found_or_not(tmp_path):
     assert all(row.needed_for for row in rows.values())
 
 
-def test_only_the_browser_is_optional():
-    assert set(NEEDS) - set(REQUIRED) == {"chromium"}
+def test_only_the_browser_and_real_engines_are_optional():
+    assert set(NEEDS) - set(REQUIRED) == {"chromium", "vllm"}
+
+
+def vllm(folder, version, *, code=0):
+    """A console script of a Python package; its Python says the version, or fails."""
+    python = program(folder, "python3", version, code=code)
+    script = folder / "vllm"
+    script.write_text(f"#!{python}\nraise SystemExit('nobody should import a gigabyte to hear a version')\n")
+    script.chmod(0o755)
+    return script
+
+
+def test_the_version_of_a_python_package_is_asked_of_its_own_python(tmp_path):
+    script = vllm(tmp_path, "0.33.0")
+    found = locate(["vllm"], path=str(tmp_path), cache=tmp_path, system=DEBIAN)["vllm"]
+    assert (found.path, found.version) == (script, (0, 33, 0))
+
+
+def test_the_program_that_somebody_names_is_the_one_taken(tmp_path):
+    vllm(tmp_path / "path", "0.33.0")
+    script = vllm(tmp_path / "named", "0.32.0+cpu")
+    given = {"vllm": str(script)}
+    found = locate(["vllm"], path=str(tmp_path / "path"), cache=tmp_path, system=DEBIAN, given=given)["vllm"]
+    assert (found.path, found.version) == (script, (0, 32, 0))
+
+
+def test_a_named_program_that_does_not_answer_is_not_replaced_by_another(tmp_path):
+    vllm(tmp_path, "0.33.0")
+    with pytest.raises(UsageError, match=r"missing: vllm ≥ 0.30 \(/nowhere/vllm does not answer\)"):
+        locate(["vllm"], path=str(tmp_path), cache=tmp_path, system=DEBIAN, given={"vllm": "/nowhere/vllm"})
+
+
+def test_what_no_system_packages_must_be_named_by_its_user(tmp_path):
+    with pytest.raises(UsageError, match=r"missing: vllm ≥ 0.30") as caught:
+        locate(["vllm"], path="", cache=tmp_path, system=DEBIAN)
+    assert "HOLDFAST_VLLM=PATH" in caught.value.hint
+
+
+def test_the_environment_is_stronger_than_the_project():
+    kept = {"vllm": "/project/vllm"}
+    assert named({}, {}) == {}
+    assert named({}, kept) == kept
+    assert named({"HOLDFAST_VLLM": "/mine/vllm"}, kept) == {"vllm": "/mine/vllm"}
 
 
 @pytest.mark.parametrize(

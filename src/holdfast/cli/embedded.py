@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,6 @@ from holdfast.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from holdfast.app import Workplace
     from holdfast.platforms.tools import Row
@@ -25,9 +25,19 @@ def doctor(*, as_json: bool) -> int:
     """What is installed, what is missing, how to get it.  Example: holdfast doctor"""
     from dataclasses import asdict
 
+    from holdfast import app, project
+    from holdfast.errors import UsageError
     from holdfast.platforms import tools
 
-    rows = tools.survey(path=os.environ.get("PATH", os.defpath), cache=tools.cache_folder(os.environ))
+    try:
+        root = project.find_root(Path.cwd())
+    except UsageError:
+        root = None  # a machine can be looked at before there is a project
+    rows = tools.survey(
+        path=os.environ.get("PATH", os.defpath),
+        cache=tools.cache_folder(os.environ),
+        given=app.programs(root, os.environ),
+    )
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], default=str, indent=2))
     else:
@@ -48,8 +58,8 @@ def _found(row: Row) -> str:
 @STATE
 @SET
 @click.option("--port", "ports", multiple=True, metavar="NAME=PORT", help="Fix a port, as in gateway=8080.")
-@click.option("--wait", default=60.0, show_default=True, help="Seconds until everything must be ready.")
-def up(profile: str, state: Path | None, settings: tuple[str, ...], ports: tuple[str, ...], wait: float) -> int:
+@click.option("--wait", type=float, help="Seconds until everything must be ready.  [default: the profile's]")
+def up(profile: str, state: Path | None, settings: tuple[str, ...], ports: tuple[str, ...], wait: float | None) -> int:
     """Start the embedded platform and wait until it is ready.  Example: holdfast up --port gateway=8080"""
     place = workplace(state)
     fixed = {name: _port(value) for name, value in pairs(ports).items()}
@@ -58,7 +68,7 @@ def up(profile: str, state: Path | None, settings: tuple[str, ...], ports: tuple
 
 
 def bring_up(
-    place: Workplace, profile: str, settings: Mapping[str, str], ports: Mapping[str, int], wait: float = 60
+    place: Workplace, profile: str, settings: Mapping[str, str], ports: Mapping[str, int], wait: float | None = None
 ) -> None:
     """Start the platform, telling each step, and say where its gateway and Prometheus are."""
     from holdfast import app

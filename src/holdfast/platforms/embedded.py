@@ -54,7 +54,13 @@ class EmbeddedPlatform:
         found = self.record.endpoints
         with layout.naming(self.where.state):
             key = self.where.api_key.read_text(encoding="ascii").strip()
-        return Endpoints(gateway=found["gateway"], prometheus=found["prometheus"], alerts=found["alerts"], api_key=key)
+        return Endpoints(
+            gateway=found["gateway"],
+            prometheus=found["prometheus"],
+            alerts=found["alerts"],
+            documents=found.get("documents", ""),
+            api_key=key,
+        )
 
     def ledger(self) -> Path:
         """The file in which faults are written down before they strike."""
@@ -84,11 +90,14 @@ class EmbeddedPlatform:
         return who is not None and pids.exists(who)
 
     def kill(self, identity: Identity) -> None:
-        """SIGKILL this very process. Raises TargetError when it is gone, not ours, or its role is not allowed."""
+        """SIGKILL this very process and all that it started.
+
+        Raises TargetError when it is gone, not ours, or its role is not allowed.
+        """
         self.send(identity, signal.SIGKILL)
 
     def send(self, identity: Identity, number: signal.Signals) -> None:
-        """Any signal to this very process, by pidfd. Raises TargetError as `kill` does."""
+        """Any signal to this very process, by pidfd, and to all that it started. Raises TargetError as `kill` does."""
         who = pids.parse(identity.unit)
         known = {one.name: one.role for one in self.record.processes}
         if identity.role not in self.allowed or known.get(identity.name) != identity.role:
@@ -96,7 +105,7 @@ class EmbeddedPlatform:
                 f"{identity.name} ({identity.role}) is not on the list of what faults may touch",
                 hint=f"roles: {', '.join(sorted(self.allowed)) or 'none'}",
             )
-        if who is None or pids.parent(who) != self.record.supervisor.pid or not pids.send(who, number):
+        if who is None or pids.parent(who) != self.record.supervisor.pid or not pids.send_group(who, number):
             raise TargetError(f"{identity.name} {identity.unit or '(not running)'} no longer exists on this platform")
 
     def restore(self, role: str) -> None:
@@ -111,7 +120,7 @@ class EmbeddedPlatform:
         for one in members:
             who = states[one.name].who
             # Continuing a process that was not stopped does nothing.
-            if who is None or not pids.send(who, signal.SIGCONT):
+            if who is None or not pids.send_group(who, signal.SIGCONT):
                 supervisor.start(one.name)
 
     def describe(self) -> Mapping[str, str]:

@@ -65,12 +65,13 @@ def _stop_politely(supervisor: Supervisor, who: Incarnation) -> None:
 
 
 def strays(where: Layout, record: Document | None) -> tuple[Incarnation, ...]:
-    """Every process of this platform that runs now, by its mark and by what the document remembers."""
+    """Every process of this platform that runs now: by its mark, its session, and what the document remembers."""
     remembered = [pids.parse(text) for text in record.remembered] if record else []
     if record:
         remembered.append(record.supervisor.who)
     found = {who for who in remembered if who and pids.exists(who)}
-    return tuple(sorted(found | set(pids.marked(where.mark))))
+    kept = set(pids.in_session(record.supervisor.who, where.data)) if record and record.supervisor.pid else set()
+    return tuple(sorted(found | kept | set(pids.marked(where.mark))))
 
 
 def _sweep(where: Layout, record: Document | None) -> tuple[Incarnation, ...]:
@@ -108,7 +109,7 @@ def _forget(where: Layout, record: Document | None) -> None:
     """Remove what says that a platform is up, and its secrets."""
     if record:
         forget_socket(Path(record.supervisor.socket))
-    for file in (where.document, where.api_key, where.keys):
+    for file in (where.document, where.api_key, where.keys, where.fault_token):
         file.unlink(missing_ok=True)
 
 

@@ -46,6 +46,11 @@ class Layout:
         return self.state / "keys.json"
 
     @property
+    def fault_token(self) -> Path:
+        """The token of the doors through which engines are given faults; 0600."""
+        return self.state / "fault-token"
+
+    @property
     def config(self) -> Path:
         """Configuration that `up` generated."""
         return self.state / "config"

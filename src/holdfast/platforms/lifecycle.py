@@ -42,6 +42,8 @@ class Row:
     """ready, starting (runs, not ready), a word of supervisord's (backoff, stopped, …), or dead with the supervisor."""
     pid: int
     port: int
+    admin: int
+    """Port of its own metrics or of its faults; 0 without one."""
     uptime: float
     """Seconds since this incarnation started."""
     detail: str
@@ -58,22 +60,26 @@ def up(
     options: Mapping[str, str] | None = None,
     ports: Mapping[str, int] | None = None,
     rules: Mapping[str, str] | None = None,
+    programs: Mapping[str, str] | None = None,
     report: Callable[[Progress], None] = _silent,
-    wait: float = 60,
+    wait: float | None = None,
     home: Path = HOME,
     environ: Mapping[str, str] = os.environ,
 ) -> EmbeddedPlatform:
     """Start the platform and wait, at most `wait` seconds, until every process is ready; or start nothing at all.
 
     A platform that is up already is returned as it is. One whose supervisor died is cleared away first. `rules` are
-    texts of Prometheus rule files by file name; `ports` fixes ports by name, as in {"gateway": 8080}.
+    texts of Prometheus rule files by file name; `ports` fixes ports by name, as in {"gateway": 8080}; `programs` are
+    paths by name, of what the user keeps. Without `wait` the profile says how long.
 
     Raises:
         UsageError: no such profile, option or port name; or up already with other options.
         InfrastructureError: a program is missing.
         PlatformError: a port is taken, the disk is full, a process ended or was late; nothing is left running.
     """
-    wanted = Wanted(profile=profile, home=home, options=options or {}, ports=ports or {}, rules=rules or {})
+    wanted = Wanted(
+        profile=profile, home=home, options=options or {}, ports=ports or {}, rules=rules or {}, programs=programs or {}
+    )
     where = layout.layout(state)
     with layout.locked(where):
         if running := _running(where, wanted):
@@ -103,7 +109,7 @@ def _ports_of(one: document.Member) -> tuple[tuple[str, int], ...]:
 
 
 def _start(
-    wanted: Wanted, where: Layout, report: Callable[[Progress], None], wait: float, environ: Mapping[str, str]
+    wanted: Wanted, where: Layout, report: Callable[[Progress], None], wait: float | None, environ: Mapping[str, str]
 ) -> EmbeddedPlatform:
     began = time.monotonic()
     path, cache = environ.get("PATH", os.defpath), tools.cache_folder(environ)
@@ -117,8 +123,9 @@ def _start(
     try:
         _save(record, where)
         key = f"hf-{secrets.token_urlsafe(24)}"
-        file = preparing.write(prepared, where, socket=socket, setpriv=setpriv, api_key=key)
-        return _bring_up(record, where, file, began, report=report, wait=wait, environ=environ)
+        token = secrets.token_urlsafe(24)
+        file = preparing.write(prepared, where, socket=socket, setpriv=setpriv, api_key=key, fault_token=token)
+        return _bring_up(record, where, file, began, report=report, wait=wait or prepared.wait, environ=environ)
     except BaseException as error:  # Ctrl-C too: whatever the cause, nothing stays half up
         _undo(where, socket, error)
         raise
@@ -233,7 +240,16 @@ def status(state: Path) -> tuple[Row, ...]:
 
 
 def _dead(one: document.Member) -> Row:
-    return Row(name=one.name, role=one.role, state="dead", pid=0, port=one.port, uptime=0, detail="no supervisor")
+    return Row(
+        name=one.name,
+        role=one.role,
+        state="dead",
+        pid=0,
+        port=one.port,
+        admin=one.admin,
+        uptime=0,
+        detail="no supervisor",
+    )
 
 
 def _row(one: document.Member, known: supervisor.State) -> Row:
@@ -245,6 +261,7 @@ def _row(one: document.Member, known: supervisor.State) -> Row:
         state=word,
         pid=known.who.pid if known.who else 0,
         port=one.port,
+        admin=one.admin,
         uptime=known.uptime,
         detail=answer,
     )

@@ -29,6 +29,10 @@ class Need:
     macos: str
     for_what: str
     optional: bool = False
+    package: str = ""
+    """The Python package that brings the command; its own Python knows the version at once."""
+    variable: str = ""
+    """The environment variable that names the command; for what no system's packages have."""
 
     def __str__(self) -> str:
         """Name and bound: "prometheus ≥ 2.40"."""
@@ -110,6 +114,18 @@ _TABLE: Final = (
         for_what="tests marked browser",
         optional=True,
     ),
+    Need(
+        name="vllm",
+        commands=("vllm",),
+        least=(0, 30),
+        debian=(),
+        fedora="",
+        macos="",
+        for_what="the profile vllm: real engines",
+        optional=True,
+        package="vllm",
+        variable="HOLDFAST_VLLM",
+    ),
 )
 NEEDS: Final[Mapping[str, Need]] = {need.name: need for need in _TABLE}
 REQUIRED: Final = tuple(need.name for need in _TABLE if not need.optional)
@@ -125,6 +141,12 @@ def need_named(name: str) -> Need:
     if name not in NEEDS:
         raise UsageError(f"no such tool: {name}", hint=f"known tools: {', '.join(NEEDS)}")
     return NEEDS[name]
+
+
+def named(environ: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:
+    """Where the user says that programs are, by name: in the environment, else in what the project keeps."""
+    said = {need.name: environ.get(need.variable) or kept.get(need.name, "") for need in _TABLE if need.variable}
+    return {name: path for name, path in said.items() if path}
 
 
 def system_from(text: str) -> System:
@@ -143,8 +165,21 @@ def this_system(release: Path = Path("/etc/os-release")) -> System:
 
 
 def how_to_get(needs: Iterable[Need], system: System) -> str:
-    """The exact command for this system, without root where there is a way."""
-    wanted = tuple(needs)
+    """The exact command for this system, without root where there is a way; and how to name what nobody packages."""
+    every = tuple(needs)
+    named = [_how_to_name(need) for need in every if need.variable]
+    wanted = tuple(need for need in every if not need.variable)
+    return "\n".join([*([_packaged(wanted, system)] if wanted else []), *named])
+
+
+def _how_to_name(need: Need) -> str:
+    return (
+        f"install {need.package} in an environment of its own and say where its command is: {need.variable}=PATH, "
+        f"{need.name} in [tool.holdfast], or --set {need.name}=PATH"
+    )
+
+
+def _packaged(wanted: tuple[Need, ...], system: System) -> str:
     if system.has_apt:
         return (
             f"run: python -m holdfast.platforms.apt fetch {' '.join(need.name for need in wanted)}   (no root needed)"

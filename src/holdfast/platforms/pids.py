@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_STATE, _PARENT, _STARTED = 0, 1, 19
+_STATE, _PARENT, _GROUP, _SESSION, _STARTED = 0, 1, 2, 3, 19
 """Fields of /proc/PID/stat, counted after the command name, which may itself hold spaces and parentheses."""
 
 
@@ -94,6 +94,49 @@ def send(who: Incarnation, number: signal.Signals) -> bool:
         except ProcessLookupError:
             return False
         return True
+
+
+def group(who: Incarnation) -> tuple[Incarnation, ...]:
+    """Every process of the process group that `who` leads, itself first; nobody when it leads none or is gone."""
+    rest = (other for other, stat in _everyone() if int(stat[_GROUP]) == who.pid and other.pid != who.pid)
+    stat = _stat(who.pid) if exists(who) else None
+    return (who, *sorted(rest)) if stat and int(stat[_GROUP]) == who.pid else ()
+
+
+def send_group(who: Incarnation, number: signal.Signals) -> bool:
+    """Send one signal to `who` and its whole group; False when `who` is gone. Raises PermissionError."""
+    rest = group(who)[1:]
+    found = send(who, number)
+    for other in rest if found else ():
+        send(other, number)
+    return found
+
+
+def in_session(leader: Incarnation, folder: Path) -> tuple[Incarnation, ...]:
+    """Every process of the session that `leader` leads or led, whose working folder lies in `folder`.
+
+    For programs that write over their environment, where no mark is left. As long as one process is in a session, its
+    number is given to no other process: another holder of the pid means that the session is somebody else's.
+    """
+    holder = incarnation(leader.pid)
+    if holder not in {None, leader}:
+        return ()
+    found = (who for who, stat in _everyone() if int(stat[_SESSION]) == leader.pid and who.ticks >= leader.ticks)
+    return tuple(sorted(who for who in found if _works_in(who, folder)))
+
+
+def _works_in(who: Incarnation, folder: Path) -> bool:
+    try:
+        return Path(f"/proc/{who.pid}/cwd").readlink().is_relative_to(folder)
+    except OSError:
+        return False
+
+
+def _everyone() -> Iterator[tuple[Incarnation, list[str]]]:
+    for entry in Path("/proc").iterdir():
+        stat = _stat(int(entry.name)) if entry.name.isdigit() else None
+        if stat and stat[_STATE] not in "ZX":
+            yield Incarnation(pid=int(entry.name), ticks=int(stat[_STARTED])), stat
 
 
 def wait_gone(whom: Iterable[Incarnation], seconds: float) -> tuple[Incarnation, ...]:

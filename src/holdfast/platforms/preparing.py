@@ -31,6 +31,8 @@ class Wanted:
     options: Mapping[str, str]
     ports: Mapping[str, int]
     rules: Mapping[str, str]
+    programs: Mapping[str, str]
+    """Where the user says that a program is, by its name; an option of that name is stronger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,8 @@ class Prepared:
     config: Mapping[str, str]
     rules: Mapping[str, str]
     relocations: tuple[Relocation, ...]
+    wait: float
+    """Seconds that the profile itself allows."""
 
 
 def prepare(
@@ -62,7 +66,9 @@ def prepare(
     found = processes.slots(read, options)
     names = processes.port_names(found)
     _require_known(wanted.ports, names)
-    programs = tools.locate(processes.tools_used(read), path=path, cache=cache)
+    used = processes.tools_used(read)
+    given = {**wanted.programs, **{name: options[name] for name in used if options.get(name)}}
+    programs = tools.locate(used, path=path, cache=cache, given=given)
     moved = {name: move for name, one in programs.items() if (move := relocation.needed(one.path))}
     tooling = {name: _tool(one, moved.get(name), where) for name, one in programs.items()}
     chosen = ports.choose(names, wanted.ports, random, highest=ephemeral)
@@ -75,6 +81,7 @@ def prepare(
         config={name: processes.fill((wanted.home / name).read_text("utf-8"), known) for name in read.config},
         rules=_rules(read, wanted),
         relocations=tuple(moved.values()),
+        wait=read.wait,
     )
 
 
@@ -106,7 +113,7 @@ def _rules(read: Profile, wanted: Wanted) -> dict[str, str]:
     return {**own, **wanted.rules}
 
 
-def write(prepared: Prepared, where: Layout, *, socket: Path, setpriv: str, api_key: str) -> Path:
+def write(prepared: Prepared, where: Layout, *, socket: Path, setpriv: str, api_key: str, fault_token: str) -> Path:
     """Write every file into the state folder and return supervisord's. Raises PlatformError naming the folder."""
     with layout.naming(where.state):
         for folder in (where.config, where.rules, where.data, where.state / relocation.FOLDER):
@@ -125,6 +132,7 @@ def write(prepared: Prepared, where: Layout, *, socket: Path, setpriv: str, api_
             layout.write(where.rules / name, text)
         layout.write(where.api_key, api_key + "\n", secret=True)
         layout.write(where.keys, keys(api_key), secret=True)
+        layout.write(where.fault_token, fault_token + "\n", secret=True)
         file = where.config / "supervisord.conf"
         layout.write(file, configuration.supervisord(prepared.processes, where=where, socket=socket, setpriv=setpriv))
         return file

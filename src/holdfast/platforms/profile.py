@@ -54,12 +54,15 @@ class Addresses(_Shape):
     prometheus: str
     alertmanager: str
     alerts: str
+    documents: str = ""
 
 
 class Profile(_Shape):
     """A whole profile file."""
 
     title: str
+    wait: float = Field(default=60, gt=0)
+    """Seconds until everything must be ready, where nobody says otherwise."""
     options: dict[str, str] = {}
     processes: tuple[Definition, ...] = Field(min_length=1)
     config: tuple[str, ...] = ()

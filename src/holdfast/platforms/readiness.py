@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 READY = 200
 _POLL = 0.1
 _LINES = 12
+_SILENCE = 15.0
+"""Seconds after which somebody who waits wants to know that it goes on."""
+_SHOWN = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ def wait_ready(
     waiting = {one.name: one for one in members}
     first: dict[str, Incarnation] = {}
     latest: dict[str, str] = {}
+    told = began
     while True:
         states = supervisor.states()
         for one in members:
@@ -89,8 +93,17 @@ def wait_ready(
             late = next(iter(waiting.values()))
             reason = f"{', '.join(waiting)} not ready after {seconds:g} s; {late.name}: {latest[late.name]}"
             raise PlatformError(_with_log(reason, late, offsets), hint="allow more time with --wait")
+        if waiting and time.monotonic() - told > _SILENCE:
+            told = time.monotonic()
+            for one in waiting.values():
+                report(Progress(name=one.name, state=_still(one, offsets), seconds=told - began))
         if waiting:
             time.sleep(_POLL)
+
+
+def _still(one: Member, offsets: Mapping[str, int]) -> str:
+    said = last_lines(Path(one.log), 1, since=offsets.get(one.name, 0))
+    return " ".join(["still starting", *(line[:_SHOWN] for line in said)])
 
 
 def _fail_if_ended(one: Member, state: State, first: dict[str, Incarnation], offsets: Mapping[str, int]) -> None:

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from holdfast.errors import InfrastructureError
+from holdfast.errors import InfrastructureError, UsageError
 from holdfast.platforms.needs import NEEDS, Need, System, Version, how_to_get, need_named, show_version, this_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ANSWERS_WITHIN: Final = 20.0  # seconds for a program to say its version; a cold disk makes a large one slow
+NOTHING_GIVEN: Final[Mapping[str, str]] = {}
 _NUMBERS: Final = re.compile(r"\d+(?:\.\d+)+")
 # Chromium's own folder comes first: Debian's /usr/bin/chromium is a script that only knows the system's folders.
 _INSIDE: Final = ("usr/lib/chromium", "usr/bin", "usr/sbin", "bin", "sbin")
@@ -67,12 +68,23 @@ def tools_folder(cache: Path, system: System) -> Path:
     return cache / "tools" / system.slug
 
 
+def _question(need: Need, program: Path) -> list[str]:
+    """What to start to hear a version; the interpreter of a Python package answers without importing it."""
+    if not need.package:
+        return [str(program), *need.asks]
+    with program.open("rb") as file:
+        first = file.readline(1024).decode("utf-8", "replace").removeprefix("#!").split()
+    if not first or not Path(first[-1]).name.startswith("python"):
+        return [str(program), *need.asks]
+    return [*first, "-c", f"import importlib.metadata as m; print(m.version({need.package!r}))"]
+
+
 def ask(need: Need, program: Path, *, path: str, environment: Mapping[str, str]) -> Program | None:
     """Start `program` to hear its version; None when it does not start, fails, is silent or hangs."""
     surroundings = {"PATH": path, "HOME": "/", "LC_ALL": "C", **environment}
     try:
         answer = subprocess.run(
-            [program, *need.asks],
+            _question(need, program),
             env=surroundings,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -112,7 +124,8 @@ def unpacked(need: Need, folder: Path, path: str) -> Iterable[Program]:
 def candidates(need: Need, *, path: str, tools: Path) -> Iterable[Program]:
     """PATH first, then what was fetched; whatever the version."""
     yield from on_path(need, path)
-    yield from unpacked(need, tools / need.debian[0], path)
+    if need.debian:
+        yield from unpacked(need, tools / need.debian[0], path)
 
 
 def choose(need: Need, *, path: str, tools: Path) -> tuple[Program | None, Program | None]:
@@ -125,27 +138,56 @@ def choose(need: Need, *, path: str, tools: Path) -> tuple[Program | None, Progr
     return None, first
 
 
-def locate(names: Iterable[str], *, path: str, cache: Path, system: System | None = None) -> dict[str, Program]:
-    """Where each named tool is: on `path` when new enough, else in the cache.
+def locate(
+    names: Iterable[str],
+    *,
+    path: str,
+    cache: Path,
+    system: System | None = None,
+    given: Mapping[str, str] = NOTHING_GIVEN,
+) -> dict[str, Program]:
+    """Where each named tool is: where `given` says, else on `path` when new enough, else in the cache.
 
     Raises:
-        UsageError: a name is not in the table.
+        UsageError: a name is not in the table, or its user must say where it is and has not, or not rightly.
         InfrastructureError: names every tool that is missing or too old, with the command that gets it.
     """
     here = system or this_system()
     tools = tools_folder(cache, here)
-    chosen = {need: choose(need, path=path, tools=tools) for need in map(need_named, names)}
+    chosen = {need: _chosen(need, given, path, tools) for need in map(need_named, names)}
     missing = [need for need, (good, _) in chosen.items() if not good]
+    if unnamed := [need for need in missing if need.variable]:
+        raise UsageError(
+            f"missing: {', '.join(_unnamed(need, chosen[need][1], given) for need in unnamed)}",
+            hint=how_to_get(unnamed, here),
+        )
     if missing:
         reasons = ", ".join(_reason(need, chosen[need][1]) for need in missing)
         raise InfrastructureError(f"missing: {reasons}", hint=how_to_get(missing, here))
     return {need.name: good for need, (good, _) in chosen.items() if good}
 
 
-def survey(*, path: str, cache: Path, system: System | None = None) -> tuple[Row, ...]:
+def survey(
+    *, path: str, cache: Path, system: System | None = None, given: Mapping[str, str] = NOTHING_GIVEN
+) -> tuple[Row, ...]:
     """Every tool of the table, found or not: what `holdfast doctor` prints."""
     here = system or this_system()
-    return tuple(_row(need, choose(need, path=path, tools=tools_folder(cache, here)), here) for need in NEEDS.values())
+    tools = tools_folder(cache, here)
+    return tuple(_row(need, _chosen(need, given, path, tools), here) for need in NEEDS.values())
+
+
+def _chosen(need: Need, given: Mapping[str, str], path: str, tools: Path) -> tuple[Program | None, Program | None]:
+    """As `choose`; but where somebody said which program to take, no other will do."""
+    if need.name not in given:
+        return choose(need, path=path, tools=tools)
+    found = ask(need, Path(given[need.name]).expanduser().absolute(), path=path, environment={})
+    return (found if found and found.version >= need.least else None), found
+
+
+def _unnamed(need: Need, found: Program | None, given: Mapping[str, str]) -> str:
+    if found or need.name not in given:
+        return _reason(need, found)
+    return f"{need} ({given[need.name]} does not answer)"
 
 
 def _reason(need: Need, found: Program | None) -> str:
