@@ -14,6 +14,7 @@ def test_documents_keep_their_promises_while_one_engine_is_dead(bench):
     assert {check["state"] for check in bench.verdict()["checks"]} == {"PASS"}
 
 
+@pytest.mark.slow
 @pytest.mark.timed
 def test_with_every_engine_dead_the_promises_are_seen_to_break(bench):
     assert bench.do("up")[0] == 0
