@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import IO, TYPE_CHECKING, Final
 
@@ -226,12 +227,16 @@ def _play(
     about: Mapping[str, str],
 ) -> Path:
     from holdfast import early
+    from holdfast.chaos.guard import watch_of
     from holdfast.run import Run, begin
 
     try:
         folder = store.new_folder(place.runs, scenario, place.clock)
         ports = _ports(scenario, driver, place, folder, watch)
-        _sweep(ports)
+        sweep(ports.striker)
+        guard = watch_of(driver, ports.ledger, folder.name)
+        if scenario.experiments:
+            guard.begin()
         if scenario.stop == "early":
             early.prepare()
         anchor = begin(place.clock)
@@ -242,20 +247,30 @@ def _play(
         raise InfrastructureError(f"no run folder could be made: {error}", hint="is the disk full?") from error
     recorder = store.Recorder(folder, place.clock, anchor.monotonic)
     dues = arrivals(scenario, place.root).dues
-    Run(scenario, ports, recorder, anchor, place.clock, stop, dues).play()
+    try:
+        Run(scenario, ports, recorder, anchor, place.clock, stop, dues).play()
+    finally:
+        guard.end()
     return folder
 
 
-def _sweep(ports: Ports) -> None:
-    """Take back what a killed run left broken. Raises FaultStuckError when that cannot be done."""
-    for entry in ports.ledger.open_faults():
-        ports.striker.restore(entry, 30)
+def sweep(striker: Striker) -> None:
+    """Take back what a killed run left broken.
+
+    Raises FaultStuckError when that cannot be done, InfrastructureError when somebody alive still holds a fault.
+    """
+    book = striker.ledger
+    for entry in book.open_faults():
+        if book.leases.valid(entry.run):
+            told = f"{entry.run} holds a fault on this platform: {entry.fault} of {entry.name}"
+            raise InfrastructureError(told, hint="wait for it, or take it back: holdfast chaos undo")
+        striker.restore(entry)
 
 
 def _ports(
     scenario: Scenario, driver: Driver, place: Workplace, folder: Path, watch: Callable[[Glimpse], None]
 ) -> Ports:
-    from holdfast.chaos.ledger import Ledger
+    from holdfast.chaos import ledger
     from holdfast.chaos.strike import Striker
     from holdfast.chaos.toolkit import RunningExperiment
     from holdfast.load import process
@@ -265,7 +280,7 @@ def _ports(
     from holdfast.store.load import LINES
 
     endpoints = driver.endpoints()
-    ledger = Ledger(driver.ledger(), place.clock)
+    book = ledger.of(driver, place.clock)
 
     def start_load(zero: float, into: Path) -> process.LoadProcess:
         words = command(
@@ -286,13 +301,15 @@ def _ports(
             "holdfast_state": str(place.state),
             "holdfast_run": folder.name,
             "holdfast_seed": scenario.seed,
+            "holdfast_fingerprint": driver.fingerprint(),
         }
-        return RunningExperiment(experiment.document, configuration).start()
+        let_go = partial(book.leases.revoke, folder.name)
+        return RunningExperiment(experiment.document, configuration, let_go).start()
 
     return Ports(
         driver=driver,
-        ledger=ledger,
-        striker=Striker(driver=driver, ledger=ledger, clock=place.clock, run=folder.name, seed=scenario.seed),
+        ledger=book,
+        striker=Striker(driver=driver, ledger=book, clock=place.clock, run=folder.name, seed=scenario.seed),
         start_load=start_load,
         start_chaos=start_chaos,
         take_metrics=lambda played, anchor: prometheus.connect(endpoints.prometheus).take(played, anchor),
@@ -399,20 +416,29 @@ def open_faults(place: Workplace) -> tuple[Entry, ...]:
 
 
 def undo_faults(place: Workplace) -> Iterator[Entry]:
-    """Undo them, newest first. Raises FaultStuckError at the first that cannot be seen gone."""
-    striker = _striker(place)
+    """Make every run let go, then undo its faults, newest first. Raises FaultStuckError once all were tried."""
+    from holdfast.chaos.strike import FaultStuckError
+
+    striker, stuck = _striker(place), None
     for entry in striker.ledger.open_faults():
-        yield striker.restore(entry, 30)
+        striker.ledger.leases.revoke(entry.run)
+    for entry in striker.ledger.open_faults():
+        try:
+            yield striker.restore(entry)
+        except FaultStuckError as error:
+            stuck = error
+    if stuck:
+        raise stuck
 
 
 def _striker(place: Workplace) -> Striker:
-    from holdfast.chaos.ledger import Ledger
+    from holdfast.chaos import ledger
     from holdfast.chaos.strike import Striker
     from holdfast.platforms.connect import connect
 
     driver = connect(place.state)
-    ledger = Ledger(driver.ledger(), place.clock)
-    return Striker(driver=driver, ledger=ledger, clock=place.clock, run="by hand", seed=0)
+    book = ledger.of(driver, place.clock)
+    return Striker(driver=driver, ledger=book, clock=place.clock, run="by hand", seed=0)
 
 
 def open_run(text: str, place: Workplace) -> Path:

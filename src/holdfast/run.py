@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 TICK: Final = 0.1
 _CLEAN: Final = 2.0
 """Seconds of a phase before its fault: two scrapes, so that no count falls between two phases' windows."""
-_RESTORE: Final = 15.0
 _CHAOS_ENDS: Final = 45.0
 _AHEAD: Final = 0.5
 """Seconds from telling the load to stop to its last request: several ticks, so that it has surely heard."""
@@ -49,6 +48,8 @@ class Stop:
     """Set from a signal handler; the loop looks at it every tick."""
 
     signal: str | None = None
+    asked: int = 0
+    """How often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,7 +308,7 @@ class Run:
                 self.clock.sleep(TICK)
         for entry in self.ports.ledger.open_faults(self.record.folder.name):
             try:
-                self.ports.striker.restore(entry, _RESTORE)
+                self.ports.striker.restore(entry)
             except HoldfastError as error:
                 self.record.event("failed", detail=str(error))
 

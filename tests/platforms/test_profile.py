@@ -84,7 +84,7 @@ def test_an_option_reaches_the_command_and_on_stays_a_word():
 
 def test_faults_may_touch_what_serves_but_not_the_record_of_alerts():
     made, _ = sim()
-    assert {one.role for one in made if not one.faults} == {"receiver"}
+    assert {one.role for one in made if not one.faults} == {"receiver", "reaper"}
 
 
 def test_no_option_port_or_placeholder_is_silently_ignored():

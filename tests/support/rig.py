@@ -10,12 +10,13 @@ import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.chaos import activities
 from holdfast.chaos.ledger import Ledger
-from holdfast.chaos.strike import Striker
+from holdfast.chaos.strike import Striker, Unguarded
 from holdfast.chaos.toolkit import RunningExperiment
 from holdfast.clock import VirtualClock
 from holdfast.errors import TargetError
@@ -52,6 +53,7 @@ class Sleepers:
     folder: Path
     mends: bool = True
     name: str = "sleepers"
+    address: str = ""
     allowed: frozenset[str] = frozenset({"engine"})
     running: dict[str, subprocess.Popen] = field(default_factory=dict)
 
@@ -70,6 +72,9 @@ class Sleepers:
 
     def ledger(self) -> Path:
         return self.folder / "faults.ndjson"
+
+    def fingerprint(self) -> str:
+        return "sleepers"
 
     def replicas(self, role: str) -> tuple[Replica, ...]:
         mine = [(name, one) for name, one in sorted(self.running.items()) if name.startswith(role)]
@@ -153,7 +158,8 @@ class Rig:
 
     def _start_chaos(self, experiment: Experiment) -> RunningExperiment:
         configuration = {"holdfast_state": "", "holdfast_run": self.folder.name, "holdfast_seed": 7}
-        self.chaos = RunningExperiment(experiment.document, configuration).start()
+        let_go = partial(self.ledger.leases.revoke, self.folder.name)
+        self.chaos = RunningExperiment(experiment.document, configuration, let_go).start()
         return self.chaos
 
     def timeline(self, **story: Any) -> Timeline:
@@ -181,12 +187,13 @@ def scenario_of(document: dict[str, Any]) -> Scenario:
 @contextmanager
 def found_by_activities(platform: Sleepers, clock: VirtualClock) -> Iterator[None]:
     """Documents name activities by import, so platform and clock are put where those look for them."""
-    before = activities.connect, activities.SystemClock
+    before = activities.connect, activities.SystemClock, activities.watch_of
     activities.connect, activities.SystemClock = (lambda _: platform), (lambda: clock)
+    activities.watch_of = lambda *_: Unguarded()  # no other process could find this platform
     try:
         yield
     finally:
-        activities.connect, activities.SystemClock = before
+        activities.connect, activities.SystemClock, activities.watch_of = before
 
 
 def action(func: str, module: str = "acts", **arguments: Any) -> dict[str, Any]:

@@ -13,9 +13,10 @@ import pytest
 
 from holdfast import faults
 from holdfast.chaos.ledger import Ledger
-from holdfast.chaos.strike import FaultStuckError, Striker
+from holdfast.chaos.strike import FaultStuckError, Striker, Wanted
 from holdfast.clock import VirtualClock
 from holdfast.errors import TargetError, UsageError
+from holdfast.model.fault import Strike
 from holdfast.model.platform import Endpoints, Identity, Replica
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Sleepers:
     deaf: bool = False
     mends: bool = True
     name: str = "sleepers"
+    address: str = "nowhere"
     allowed: frozenset[str] = frozenset({"engine"})
     running: dict[str, subprocess.Popen] = field(default_factory=dict)
 
@@ -47,6 +49,9 @@ class Sleepers:
 
     def describe(self):
         return {}
+
+    def hand(self, kind):
+        raise TargetError(f"sleepers have no {kind.__name__.lower()}")
 
     def start(self, name):
         self.running[name] = subprocess.Popen(["sleep", "60"])
@@ -100,12 +105,15 @@ def a_striker(platform, seed=7, run="run-1"):
     return Striker(driver=platform, ledger=Ledger(platform.ledger(), clock), clock=clock, run=run, seed=seed)
 
 
+TWO = Wanted(fault="kill", role="engine", count=2)
+
+
 def steps(striker):
     return [entry.step for entry in striker.ledger.entries()]
 
 
 def test_a_fault_is_asked_applied_observed_undone_and_gone(platform, striker):
-    (struck,) = striker.strike("kill", "engine", 1, 5.0)
+    (struck,) = striker.strike(Wanted(fault="kill", role="engine", count=1, within=5.0))
     assert not platform.alive(struck.target)
     assert steps(striker) == ["asked", "applied", "observed"]
     assert striker.restore(struck, 30.0).step == "gone"
@@ -114,27 +122,27 @@ def test_a_fault_is_asked_applied_observed_undone_and_gone(platform, striker):
 
 
 def test_the_incarnation_that_comes_back_is_another_one(platform, striker):
-    (struck,) = striker.strike("kill", "engine", 1, 5.0)
+    (struck,) = striker.strike(Wanted(fault="kill", role="engine", count=1, within=5.0))
     striker.restore(struck, 30.0)
     (now,) = [one.identity for one in platform.replicas("engine") if one.identity.name == struck.name]
     assert now.unit != struck.unit
 
 
 def test_the_same_seed_chooses_the_same_targets(platform, tmp_path):
-    chosen = {seed: a_striker(platform, seed)._targets("engine", 2) for seed in range(8)}
-    assert all(a_striker(platform, seed)._targets("engine", 2) == targets for seed, targets in chosen.items())
+    chosen = {seed: a_striker(platform, seed).targets(TWO)[0] for seed in range(8)}
+    assert all(a_striker(platform, seed).targets(TWO)[0] == targets for seed, targets in chosen.items())
     assert len({tuple(one.name for one in targets) for targets in chosen.values()}) > 1
 
 
 def test_several_targets_are_struck_one_after_the_other(platform, striker):
-    struck = striker.strike("kill", "engine", 2, 5.0)
+    struck = striker.strike(Wanted(fault="kill", role="engine", count=2, within=5.0))
     assert len({entry.name for entry in struck}) == 2
     assert sum(one.ready for one in platform.replicas("engine")) == 1
 
 
 def test_a_role_that_may_not_be_touched_is_refused_and_written_down(platform, striker):
     with pytest.raises(TargetError, match="role 'store' may not be touched on this platform") as caught:
-        striker.strike("kill", "store", 1, 5.0)
+        striker.strike(Wanted(fault="kill", role="store", count=1, within=5.0))
     assert caught.value.hint == "allowed: engine"
     assert steps(striker) == ["refused"]
     assert platform.replicas("store")[0].ready
@@ -143,7 +151,7 @@ def test_a_role_that_may_not_be_touched_is_refused_and_written_down(platform, st
 @pytest.mark.parametrize("count", [0, -1, 4])
 def test_too_few_targets_are_refused(platform, striker, count):
     with pytest.raises(TargetError, match=f"{count} ready replicas of 'engine' are wanted, 3 are there"):
-        striker.strike("kill", "engine", count, 5.0)
+        striker.strike(Wanted(fault="kill", role="engine", count=count, within=5.0))
     assert steps(striker) == ["refused"]
     assert sum(one.ready for one in platform.replicas("engine")) == 3
 
@@ -152,20 +160,20 @@ def test_replicas_that_are_down_already_are_no_targets(platform, striker):
     platform.running["engine-2"].kill()
     platform.running["engine-2"].wait(5)
     with pytest.raises(TargetError, match="2 are there"):
-        striker.strike("kill", "engine", 3, 5.0)
+        striker.strike(Wanted(fault="kill", role="engine", count=3, within=5.0))
 
 
 def test_a_fault_that_is_not_seen_to_bite_is_written_down_as_unseen(platform, striker):
     platform.deaf = True
-    (struck,) = striker.strike("kill", "engine", 1, 2.0)
-    assert (struck.step, struck.detail) == ("unseen", "not seen to bite within 2 s")
+    (struck,) = striker.strike(Wanted(fault="kill", role="engine", count=1, within=2.0))
+    assert (struck.step, struck.detail) == ("unseen", f"not seen to bite within 2 s: {struck.unit} still runs")
     assert sum(striker.clock.slept) == pytest.approx(2.0, abs=0.1)  # virtual seconds
     assert striker.ledger.open_faults("run-1") == (struck,)
 
 
 def test_a_fault_that_never_bit_is_gone_at_once(platform, striker):
     platform.deaf = True
-    (struck,) = striker.strike("kill", "engine", 1, 2.0)
+    (struck,) = striker.strike(Wanted(fault="kill", role="engine", count=1, within=2.0))
     assert striker.restore(struck, 30.0).step == "gone"
 
 
@@ -179,8 +187,8 @@ def test_a_fault_that_was_only_asked_for_is_gone_at_once(platform, striker):
 
 def test_a_fault_that_does_not_go_is_stuck_and_stays_open(platform, striker):
     platform.mends = False
-    (struck,) = striker.strike("kill", "engine", 1, 5.0)
-    with pytest.raises(FaultStuckError, match=f"{struck.name} was not ready again within 30 s"):
+    (struck,) = striker.strike(Wanted(fault="kill", role="engine", count=1, within=5.0))
+    with pytest.raises(FaultStuckError, match=f"kill of {struck.name} was not seen gone within 30 s"):
         striker.restore(struck, 30.0)
     assert [entry.step for entry in striker.ledger.open_faults("run-1")] == ["stuck"]
     platform.mends = True
@@ -193,7 +201,7 @@ def test_a_target_that_vanished_between_choice_and_strike_stays_written_down(pla
     platform.running["engine-1"].kill()
     platform.running["engine-1"].wait(5)
     with pytest.raises(TargetError, match="no longer what it was"):
-        faults.find("kill").apply(platform, target)
+        faults.find("kill").apply(platform, Strike(id="x", fault="kill", target=target))
 
 
 def test_an_unknown_fault_is_answered_with_the_nearest():
@@ -290,7 +298,7 @@ def test_a_step_that_cannot_be_kept_does_not_happen(tmp_path, platform):
     unwritable = Ledger(tmp_path / "no such folder" / "faults.ndjson", VirtualClock())
     striker = Striker(driver=platform, ledger=unwritable, clock=VirtualClock(), run="r", seed=7)
     with pytest.raises(OSError, match="No such file"):
-        striker.strike("kill", "engine", 1, 5.0)
+        striker.strike(Wanted(fault="kill", role="engine", count=1, within=5.0))
     assert all(one.ready for one in platform.replicas("engine"))
 
 

@@ -16,7 +16,6 @@ from holdfast.expect.invariant import InvariantHolds
 from holdfast.expect.latency import FasterThan
 from holdfast.expect.recovery import RecoversWithin
 from holdfast.expect.slo import SloHolds
-from holdfast.faults import base, find
 from holdfast.model.load import schedule
 from holdfast.model.scenario import Experiment
 from holdfast.plan import LEAD, SETTLE, TIMES, Strike, make_plan
@@ -57,8 +56,8 @@ def story(**changes):
     return a_scenario(**{"expect": STORY, **changes})
 
 
-def planned(scenario, needs_root=lambda _: False):
-    return make_plan(scenario, offered(scenario.load, scenario.seed), needs_root)
+def planned(scenario, needs_of=lambda _: ()):
+    return make_plan(scenario, offered(scenario.load, scenario.seed), needs_of)
 
 
 # what it costs
@@ -163,18 +162,18 @@ def an_action(func="strike", module="holdfast.chaos.activities", **arguments):
     return {"type": "action", "name": f"{func} it", "provider": provider}
 
 
-def struck(*method, needs_root=lambda _: False):
+def struck(*method, needs_of=lambda _: ()):
     """The plan of a scenario whose experiment does this."""
     document = {"title": "an experiment", "description": "of a test", "method": list(method)}
     one = Experiment(name="x", title="an experiment", document=document, roles=(), where=a_place(1))
-    return planned(story(experiments={"engine-kill": one}), needs_root)
+    return planned(story(experiments={"engine-kill": one}), needs_of)
 
 
 def test_each_fault_is_named_with_role_and_count():
     plan = struck(an_action(fault="kill", role="engine", count=2), an_action(fault="kill", role="gateway"))
     found = {one.phase.name: (one.experiment, one.strikes) for one in plan.phases}
-    two_engines = Strike(fault="kill", role="engine", count=2, needs_root=False)
-    one_gateway = Strike(fault="kill", role="gateway", count=1, needs_root=False)
+    two_engines = Strike(fault="kill", role="engine", count=2, needs=())
+    one_gateway = Strike(fault="kill", role="gateway", count=1, needs=())
     assert found.pop("fault") == ("an experiment", (two_engines, one_gateway))
     assert set(found.values()) == {("", ())}
     assert plan.needs.roles == ("engine", "gateway")
@@ -193,13 +192,29 @@ def test_a_method_that_the_toolkit_would_refuse_does_not_break_the_plan(broken):
 
 def test_a_fault_that_needs_root_is_among_the_needs():
     method = (an_action(fault="kill", role="engine"), an_action(fault="netem", role="engine"))
-    plan = struck(*method, needs_root=lambda fault: {"kill": False, "netem": True}[fault])
-    assert (plan.needs.root, plan.needs.roles) == (("netem",), ("engine",))
+    plan = struck(*method, needs_of=lambda fault: {"kill": (), "netem": ("root", "tc")}[fault])
+    assert (plan.needs.root, plan.needs.programs, plan.needs.roles) == (("netem",), ("tc",), ("engine",))
 
 
-def test_a_fault_that_says_nothing_of_root_needs_none():
-    assert not base.needs_root(object())
-    assert not base.needs_root(find("kill"))
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, {"count": 1}),
+        ({"percent": 50}, {"count": None, "percent": 50}),
+        ({"names": ["engine-1"]}, {"count": None, "names": ("engine-1",)}),
+        ({"count": 2, "options": {"delay": 5}}, {"count": 2, "options": {"delay": 5}}),
+    ],
+)
+def test_a_strike_is_told_with_what_bounds_it_and_its_options(given, said):
+    plan = struck(an_action(fault="kill", role="engine", **given))
+    (found,) = (one.strikes for one in plan.phases if one.experiment)
+    assert found == (Strike(**{"fault": "kill", "role": "engine", "needs": (), **said}),)
+
+
+def test_a_phase_says_for_how_long_its_fault_is_held():
+    plan = struck(an_action(fault="kill", role="engine"), an_action("hold", seconds=12), an_action("hold", seconds=3))
+    assert [one.held for one in plan.phases if one.experiment] == [15.0]
+    assert [one.others for one in plan.phases if one.experiment] == [()]
 
 
 def test_every_run_reaches_the_gateway_with_a_key_prometheus_and_the_alerts():
@@ -358,12 +373,12 @@ def test_the_committed_quickstart_can_be_decided_and_names_its_fault():
     document = yaml.safe_load((ROOT / "chaos" / "engine-kill.yaml").read_text())
     asked = document["method"][0]["provider"]["arguments"]
     assert [(one.fault, one.role, one.count) for one in strikes] == [(asked["fault"], asked["role"], asked["count"])]
-    assert strikes[0].needs_root is False
+    assert strikes[0].needs == ()
 
 
 def test_a_fault_that_nobody_knows_is_marked(tmp_path):
     path = write_project(tmp_path, chaos=("fault: kill", "fault: melt"))
-    assert [one.needs_root for phase in app.plan(path, place(tmp_path)).phases for one in phase.strikes] == [None]
+    assert [one.needs for phase in app.plan(path, place(tmp_path)).phases for one in phase.strikes] == [None]
 
 
 def test_a_problem_stands_at_its_line_with_a_caret(tmp_path):
@@ -388,7 +403,9 @@ def test_the_whole_plan_is_json():
     told = json.loads(json.dumps(asdict(planned(replace(quickstart(), load=a_profile(rate=40.0)))), allow_nan=False))
     assert told["forecasts"][0]["power"]["0.0"] == 1.0
     assert told["joint"][0]["least"] == 1.0
-    assert told["phases"][2]["strikes"] == [{"fault": "kill", "role": "engine", "count": 1, "needs_root": False}]
+    assert told["phases"][2]["strikes"] == [
+        {"fault": "kill", "role": "engine", "count": 1, "percent": None, "names": [], "options": {}, "needs": []}
+    ]
     assert told["needs"]["roles"] == ["engine"]
     assert told["problems"] == []
 

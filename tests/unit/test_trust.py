@@ -282,6 +282,8 @@ SITUATIONS = [
     (trust.fault_bit, "one of two only asked for", two_faults(asked=31.0), UNKNOWN),
     (trust.fault_bit, "both of two were", two_faults(**KILL), PASS),
     (trust.fault_bit, "refused", a_timeline(faults=fault_steps({"refused": 31.0}, detail="role not allowed")), UNKNOWN),
+    (trust.fault_bit, "it hit a bystander too", a_timeline(faults=fault_steps({**KILL, "astray": 31.2})), UNKNOWN),
+    (trust.fault_bit, "its lease ended it", a_timeline(faults=fault_steps({**KILL, "lapsed": 32.9})), UNKNOWN),
     (trust.fault_bit, "in another phase", a_timeline(faults=fault_steps(phase="recovery")), UNKNOWN),
     (trust.fault_bit, "none was wanted", a_timeline(scenario=a_scenario(chaos=None)), PASS),
     # Every fault was seen gone, and every role is ready.

@@ -1,4 +1,4 @@
-"""What Chaos Toolkit documents call: `strike` in the method, `restore` in the rollbacks.
+"""What Chaos Toolkit documents call: `strike` and `hold` in the method, `restore` in the rollbacks, `ready` as a probe.
 
 The platform is found by the document's configuration (`holdfast_state`) or by HOLDFAST_STATE, `.holdfast` by default,
 so the same file runs inside a scenario and under plain `chaos run`.
@@ -8,33 +8,64 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from holdfast.chaos.ledger import Ledger
-from holdfast.chaos.strike import Striker
+from holdfast.chaos import ledger
+from holdfast.chaos.guard import watch_of
+from holdfast.chaos.strike import LetGoError, Striker, Wanted
 from holdfast.clock import SystemClock
 from holdfast.platforms.connect import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+_POLL: Final = 0.05
 
 
 def strike(
+    *,
     fault: str,
     role: str,
-    count: int = 1,
-    within: float = 5.0,
+    count: int | None = None,
+    percent: float | None = None,
+    names: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    within: float | None = None,
     configuration: Mapping[str, Any] | None = None,
 ) -> list[dict[str, str]]:
-    """Apply `fault` to `count` ready replicas of `role`; true only when it was seen to bite within `within` seconds."""
-    struck = _striker(configuration or {}).strike(fault, role, count, within)
+    """Apply `fault` to ready replicas of `role`: to `count` of them (1), to `percent`, or to those with `names`.
+
+    Returns what was struck; a fault that is not seen to bite within `within` seconds (else the fault's own limit) is
+    written down as unseen.
+    """
+    wanted = Wanted(
+        fault=fault,
+        role=role,
+        count=1 if count is None and percent is None and not names else count,
+        percent=percent,
+        names=tuple(names),
+        options=dict(options or {}),
+        within=within,
+    )
+    struck = _striker(configuration or {}).strike(wanted)
     return [{"target": entry.name, "unit": entry.unit, "step": entry.step} for entry in struck]
+
+
+def hold(seconds: float, configuration: Mapping[str, Any] | None = None) -> str:
+    """Leave things as they are for so long; ends at once, with LetGoError, when the run is asked to let go."""
+    striker = _striker(configuration or {})
+    deadline = striker.clock.monotonic() + seconds
+    while (left := deadline - striker.clock.monotonic()) > 0:
+        if striker.let_go():
+            raise LetGoError(f"let go with {left:.1f} s to go")
+        striker.clock.sleep(min(_POLL, left))
+    return f"held for {seconds:g} s"
 
 
 def restore(
     fault: str,
     role: str,
-    within: float = 30.0,
+    within: float | None = None,
     configuration: Mapping[str, Any] | None = None,
 ) -> list[dict[str, str]]:
     """Undo every open `fault` on `role` of this run and see each gone within `within` seconds; safe to call twice."""
@@ -43,13 +74,25 @@ def restore(
     return [{"target": entry.name, "step": striker.restore(entry, within).step} for entry in mine]
 
 
+def ready(role: str, configuration: Mapping[str, Any] | None = None) -> int:
+    """How many replicas of `role` are ready: a probe for steady states."""
+    driver = connect(_state(configuration or {}))
+    return sum(replica.ready for replica in driver.replicas(role))
+
+
+def _state(configuration: Mapping[str, Any]) -> Path:
+    return Path(configuration.get("holdfast_state") or os.environ.get("HOLDFAST_STATE", ".holdfast")).absolute()
+
+
 def _striker(configuration: Mapping[str, Any]) -> Striker:
-    state = configuration.get("holdfast_state") or os.environ.get("HOLDFAST_STATE", ".holdfast")
-    driver, clock = connect(Path(state)), SystemClock()
+    driver, clock = connect(_state(configuration)), SystemClock()
+    book, run = ledger.of(driver, clock), str(configuration.get("holdfast_run", f"chaos-run-{os.getpid()}"))
     return Striker(
         driver=driver,
-        ledger=Ledger(driver.ledger(), clock),
+        ledger=book,
         clock=clock,
-        run=str(configuration.get("holdfast_run", "chaos-run")),
+        run=run,
         seed=int(configuration.get("holdfast_seed", 0)),
+        guard=watch_of(driver, book, run),
+        fingerprint=str(configuration.get("holdfast_fingerprint", "")),
     )

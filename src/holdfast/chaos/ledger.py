@@ -8,16 +8,19 @@ from __future__ import annotations
 import errno
 import json
 import os
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
+from holdfast.chaos.lease import Leases
+from holdfast.model.fault import Strike
 from holdfast.model.platform import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from holdfast.clock import Clock
+    from holdfast.model.platform import Driver
 
 OVER: Final = frozenset({"gone", "refused"})
 """Steps after which nothing of a fault is left."""
@@ -25,7 +28,7 @@ OVER: Final = frozenset({"gone", "refused"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One step of one fault: asked, refused, applied, observed, unseen, undone, gone or stuck."""
+    """One step of one fault: asked, refused, applied, observed, unseen, astray, lapsed, undone, gone or stuck."""
 
     id: str
     run: str
@@ -37,11 +40,17 @@ class Entry:
     monotonic: float
     wall: float
     detail: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def target(self) -> Identity:
         """What was struck."""
         return Identity(name=self.name, role=self.role, unit=self.unit)
+
+    @property
+    def strike(self) -> Strike:
+        """The fault as a value, from which it can be undone."""
+        return Strike(id=self.id, fault=self.fault, target=self.target, options=self.options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,22 @@ class Ledger:
     path: Path
     clock: Clock
 
-    def write(self, *, id: str, run: str, fault: str, step: str, target: Identity, detail: str = "") -> Entry:  # noqa: A002
+    @property
+    def leases(self) -> Leases:
+        """Who may hold faults on this platform, beside the ledger."""
+        return Leases(self.path.with_suffix(".leases"), self.clock)
+
+    def write(
+        self,
+        *,
+        id: str,  # noqa: A002 - what it is called in the file
+        run: str,
+        fault: str,
+        step: str,
+        target: Identity,
+        detail: str = "",
+        options: Mapping[str, Any] | None = None,
+    ) -> Entry:
         """Append one step. Raises OSError when it cannot be kept: then the step must not happen."""
         entry = Entry(
             id=id,
@@ -64,6 +88,7 @@ class Ledger:
             monotonic=self.clock.monotonic(),
             wall=self.clock.wall(),
             detail=detail,
+            options=dict(options or {}),
         )
         line = json.dumps(asdict(entry)).encode() + b"\n"
         handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -90,6 +115,15 @@ class Ledger:
         """The last step of each fault that may still be there, newest first: undo goes last in, first out."""
         last = {entry.id: entry for entry in self.entries() if run in (None, entry.run)}
         return tuple(entry for entry in reversed(last.values()) if entry.step not in OVER)
+
+    def lapsed_faults(self) -> tuple[Entry, ...]:
+        """Those of them whose run holds no valid lease: anybody may take these back."""
+        return tuple(entry for entry in self.open_faults() if not self.leases.valid(entry.run))
+
+
+def of(driver: Driver, clock: Clock) -> Ledger:
+    """The ledger of a platform."""
+    return Ledger(driver.ledger(), clock)
 
 
 def _torn(handle: int) -> bool:

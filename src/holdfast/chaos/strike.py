@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from holdfast import faults
 from holdfast.errors import ExitCode, HoldfastError, TargetError
+from holdfast.faults.base import missing
+from holdfast.model.fault import Sight, Strike
+from holdfast.model.platform import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from holdfast.chaos.ledger import Entry, Ledger
     from holdfast.clock import Clock
-    from holdfast.model.platform import Driver, Identity
+    from holdfast.faults.base import Fault
+    from holdfast.model.platform import Driver
 
 _POLL: Final = 0.05
 _NOBODY: Final = "-"
@@ -27,6 +32,55 @@ class FaultStuckError(HoldfastError):
     exit_code = ExitCode.NOT_RESTORED
 
 
+class LetGoError(HoldfastError):
+    """Somebody asked the run to let go of its faults: it strikes no more."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class Guard(Protocol):
+    """Sees to it that a run's faults end when the run does."""
+
+    def watch(self, strike: Strike) -> None:
+        """Hold the lease and have a reaper ready. Raises InfrastructureError when neither can be had."""
+
+    def forget(self, strike: Strike) -> None:
+        """This fault is gone."""
+
+
+class Unguarded:
+    """For runs whose faults are undone by others alone: a reaper's own, and tests in virtual time."""
+
+    def watch(self, strike: Strike) -> None:
+        """Nothing holds it."""
+
+    def forget(self, strike: Strike) -> None:
+        """Nothing held it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to strike, before anything is looked up: so many ready replicas of a role, or a percentage, or by name."""
+
+    fault: str
+    role: str
+    count: int | None = None
+    percent: float | None = None
+    names: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    within: float | None = None
+    """Seconds in which it is to be seen; None takes the fault's own."""
+
+    def of(self, ready: int) -> int:
+        """How many of so many ready replicas. Raises TargetError when it does not say, or says it twice."""
+        said = [self.count is not None, self.percent is not None, bool(self.names)]
+        if sum(said) != 1:
+            raise TargetError("say how many: one of count, percent and names", hint="count: 1")
+        if self.percent is not None and not 0 < self.percent <= 100:  # noqa: PLR2004 - per cent
+            raise TargetError(f"{self.percent:g} percent of {ready} replicas cannot be struck")
+        return math.floor(ready * self.percent / 100) if self.percent is not None else self.count or len(self.names)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Striker:
     """Strikes the replicas of one platform in the name of one run."""
@@ -36,64 +90,117 @@ class Striker:
     clock: Clock
     run: str
     seed: int
+    guard: Guard = field(default_factory=Unguarded)
+    fingerprint: str = ""
+    """The platform this run was begun on; empty asks for none."""
 
-    def strike(self, fault: str, role: str, count: int, within: float) -> tuple[Entry, ...]:
-        """Apply a fault to `count` ready replicas of `role` and see it bite within so many seconds.
+    def strike(self, wanted: Wanted) -> tuple[Entry, ...]:
+        """Apply a fault to what is wanted and see it bite in time; what is beside the targets is seen untouched.
 
-        Raises TargetError when there are fewer, or when the role may not be touched; UsageError for an unknown fault.
+        Raises TargetError when targets are absent, ambiguous or not allowed, or the fault cannot be had here;
+        UsageError for an unknown fault; LetGoError when the run was asked to let go.
         """
-        found = faults.find(fault)
+        found = faults.find(wanted.fault)
         try:
-            targets = self._targets(role, count)
-        except TargetError as error:
-            from holdfast.model.platform import Identity  # noqa: PLC0415
-
-            self._write(fault, "refused", Identity(name=_NOBODY, role=role, unit=_NOBODY), str(error))
+            self._allowed(found, wanted)
+            targets, spared = self.targets(wanted)
+        except HoldfastError as error:
+            nobody = Identity(name=_NOBODY, role=wanted.role, unit=_NOBODY)
+            self._write("refused", Strike(id=_id(), fault=wanted.fault, target=nobody), str(error))
             raise
-        struck = []
-        for target in targets:
-            identifier = self._write(fault, "asked", target).id
-            found.apply(self.driver, target)
-            self._write(fault, "applied", target, identifier=identifier)
-            seen = self._wait(lambda target=target: found.bites(self.driver, target), within)  # type: ignore[misc]
-            step, detail = ("observed", "") if seen else ("unseen", f"not seen to bite within {within:g} s")
-            struck.append(self._write(fault, step, target, detail, identifier=identifier))
-        return tuple(struck)
+        return tuple(self._strike(found, wanted, target, spared) for target in targets)
 
-    def restore(self, entry: Entry, within: float) -> Entry:
+    def restore(self, entry: Entry, within: float | None = None) -> Entry:
         """Undo one fault and see it gone. Raises FaultStuckError when it is not gone in time."""
-        found, target = faults.find(entry.fault), entry.target
-        found.undo(self.driver, target)
-        self._write(entry.fault, "undone", target, identifier=entry.id)
-        if self._wait(lambda: found.gone(self.driver, target), within):
-            return self._write(entry.fault, "gone", target, identifier=entry.id)
-        detail = f"{target.name} was not ready again within {within:g} s"
-        self._write(entry.fault, "stuck", target, detail, identifier=entry.id)
-        raise FaultStuckError(f"{entry.fault} of {detail}", hint="holdfast status; holdfast logs " + target.name)
+        found, strike = faults.find(entry.fault), entry.strike
+        within = found.gone_within if within is None else within
+        found.undo(self.driver, strike)
+        self._write("undone", strike)
+        sight = self._wait(lambda: found.gone(self.driver, strike), within, lambda: False)
+        if not sight.seen:
+            detail = f"not seen gone within {within:g} s" + (f": {sight.detail}" if sight.detail else "")
+            self._write("stuck", strike, detail)
+            told = f"{entry.fault} of {strike.target.name} was {detail}"
+            raise FaultStuckError(told, hint="holdfast status; holdfast logs " + strike.target.name)
+        self.guard.forget(strike)
+        return self._write("gone", strike, sight.detail)
 
-    def _targets(self, role: str, count: int) -> list[Identity]:
-        if role not in self.driver.allowed:
-            allowed = ", ".join(sorted(self.driver.allowed)) or "none"
-            raise TargetError(f"role {role!r} may not be touched on this platform", hint=f"allowed: {allowed}")
-        ready = [replica.identity for replica in self.driver.replicas(role) if replica.ready]
-        if not 1 <= count <= len(ready):
-            raise TargetError(f"{count} ready replicas of {role!r} are wanted, {len(ready)} are there")
-        return Random(f"{self.seed}/{role}").sample(ready, count)
+    def targets(self, wanted: Wanted) -> tuple[list[Identity], list[Identity]]:
+        """Whom it would strike, and who is ready beside them. Raises TargetError; touches nothing."""
+        return targets(self.driver, wanted, self.seed)
 
-    def _wait(self, condition: Callable[[], bool], within: float) -> bool:
+    def _allowed(self, found: Fault, wanted: Wanted) -> None:
+        found.read(wanted.options)
+        if lacks := missing(found):
+            raise TargetError(f"{wanted.fault} needs {', '.join(lacks)}, which is not there", hint="holdfast doctor")
+        if self.fingerprint and self.driver.fingerprint() != self.fingerprint:
+            raise TargetError("this is not the platform that the run began on", hint="holdfast status")
+
+    def _strike(self, found: Fault, wanted: Wanted, target: Identity, spared: list[Identity]) -> Entry:
+        strike = Strike(id=_id(), fault=wanted.fault, target=target, options=wanted.options)
+        self.guard.watch(strike)
+        if self.let_go():
+            raise LetGoError(f"{self.run} was asked to let go: {target.name} is not struck")
+        self._write("asked", strike)
+        found.apply(self.driver, strike)
+        self._write("applied", strike)
+        within = found.bites_within if wanted.within is None else wanted.within
+        sight = self._wait(lambda: found.bites(self.driver, strike), within, self.let_go)
+        if not sight.seen:
+            return self._write("unseen", strike, _because(f"not seen to bite within {within:g} s", sight))
+        seen = self._write("observed", strike, sight.detail)
+        return self._astray(found, strike, spared) or seen
+
+    def _astray(self, found: Fault, strike: Strike, spared: list[Identity]) -> Entry | None:
+        """A bystander that was hit too: then nobody knows what was tested."""
+        for other in spared[:1]:
+            sight = found.bites(self.driver, replace(strike, target=other))
+            if sight.seen:
+                return self._write("astray", strike, _because(f"{other.name} was hit too", sight))
+        return None
+
+    def let_go(self) -> bool:
+        """Whether somebody asked this run to let go of its faults."""
+        return self.ledger.leases.revoked(self.run)
+
+    def _wait(self, look: Callable[[], Sight], within: float, stop: Callable[[], bool]) -> Sight:
         deadline = self.clock.monotonic() + within
-        while not condition():
+        while not (sight := look()).seen and not stop():
             if self.clock.monotonic() >= deadline:
-                return False
+                break
             self.clock.sleep(_POLL)
-        return True
+        return sight
 
-    def _write(self, fault: str, step: str, target: Identity, detail: str = "", *, identifier: str = "") -> Entry:
+    def _write(self, step: str, strike: Strike, detail: str = "") -> Entry:
         return self.ledger.write(
-            id=identifier or uuid.uuid4().hex[:12],
+            id=strike.id,
             run=self.run,
-            fault=fault,
+            fault=strike.fault,
             step=step,
-            target=target,
+            target=strike.target,
             detail=detail,
+            options=strike.options,
         )
+
+
+def targets(driver: Driver, wanted: Wanted, seed: int) -> tuple[list[Identity], list[Identity]]:
+    """Whom a strike would hit, and who is ready beside them. Raises TargetError; touches nothing."""
+    if wanted.role not in driver.allowed:
+        allowed = ", ".join(sorted(driver.allowed)) or "none"
+        raise TargetError(f"role {wanted.role!r} may not be touched on this platform", hint=f"allowed: {allowed}")
+    ready = [replica.identity for replica in driver.replicas(wanted.role) if replica.ready]
+    count = wanted.of(len(ready))
+    named = [one for one in ready if one.name in wanted.names] if wanted.names else ready
+    if not 1 <= count <= len(named):
+        of = ", ".join(wanted.names) or f"{wanted.role!r}"
+        raise TargetError(f"{count} ready replicas of {of} are wanted, {len(named)} are there")
+    chosen = Random(f"{seed}/{wanted.role}").sample(named, count)
+    return chosen, [one for one in ready if one not in chosen]
+
+
+def _id() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+def _because(what: str, sight: Sight) -> str:
+    return f"{what}: {sight.detail}" if sight.detail else what

@@ -16,7 +16,7 @@ from chaoslib.run import RunEventHandler, Runner
 from chaoslib.types import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _SETTINGS: Final = {"runtime": {"rollbacks": {"strategy": "always"}}}
 
@@ -65,11 +65,18 @@ class _JournalKeeper(RunEventHandler):  # type: ignore[misc]
 class RunningExperiment:
     """A thread that plays one document. One at a time in a process: the toolkit keeps global state."""
 
-    def __init__(self, document: Mapping[str, object], configuration: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        document: Mapping[str, object],
+        configuration: Mapping[str, object],
+        let_go: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`let_go` tells what is being held or waited for to end: the toolkit itself waits for an activity."""
         own = document.get("configuration")
         both = {**(own if isinstance(own, dict) else {}), **configuration}
         self._document = copy.deepcopy({**document, "configuration": both})
         self._keeper = _JournalKeeper()
+        self._let_go = let_go
         self._thread = threading.Thread(target=self._play, name="chaos", daemon=True)
         self._raised = ""
 
@@ -83,8 +90,9 @@ class RunningExperiment:
         return self._thread.is_alive()
 
     def abort(self) -> None:
-        """Stop after the current activity and play the rollbacks."""
+        """End the current activity and play the rollbacks."""
         self._keeper.journal["status"] = "aborted"
+        self._let_go()
 
     def wait(self, seconds: float) -> bool:
         """Whether it ended within so many seconds."""

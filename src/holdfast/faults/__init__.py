@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def names() -> tuple[str, ...]:
-    """Every known fault, sorted."""
-    return tuple(sorted(module.name for module in iter_modules(__path__) if module.name != "base"))
+    """Every known fault, sorted. What faults share lies in a package below, so that each file here but one is one."""
+    return tuple(sorted(module.name for module in iter_modules(__path__) if module.name != "base" and not module.ispkg))
 
 
 def find(name: str) -> Fault:

@@ -1,33 +1,86 @@
-"""The fault contract: apply, observe, undo, see gone. None of the four may be left out."""
+"""The fault contract: apply, observe, undo, see gone. None of the four may be left out, and none knows a platform.
+
+A fault reaches the world through the driver alone: its verbs (`model.platform.Driver`), and its hands, what one kind of
+platform can do and another cannot (`model.hands`), which `driver.hand(Kind)` gives or refuses with a reason.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import os
+import shutil
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import ValidationError
+
+from holdfast.errors import TargetError
+from holdfast.spec.shapes import Strict
 
 if TYPE_CHECKING:
-    from holdfast.model.platform import Driver, Identity
+    from collections.abc import Mapping
+    from typing import Any
+
+    from holdfast.model.fault import Sight, Strike, Words
+    from holdfast.model.platform import Driver
 
 
-class Fault(Protocol):
-    """One way to break one replica. Waiting, limits and the written record are not its business."""
+class Options(Strict):
+    """Base of a fault's parameters: unknown keys are refused; a field's description is its documentation."""
 
-    title: str
-    needs_root: bool = False
-    """Whether whoever runs it must be root; a fault that does not say so needs none."""
 
-    def apply(self, driver: Driver, target: Identity) -> None:
+class Fault(ABC):
+    """One way to break one replica. Waiting, limits, leases and the written record are not its business.
+
+    Each part is called from any process that read the strike, in any order, more than once: `undo` without `apply`
+    changes nothing, `gone` is true where nothing was struck. What cannot be told raises; it is never "seen".
+    """
+
+    title: ClassVar[str]
+    """What the target is, in a few words: "killed"."""
+    family: ClassVar[str]
+    """process, resource, network, answer, engine, dependency, configuration or load."""
+    words: ClassVar[Words]
+    needs: ClassVar[tuple[str, ...]] = ()
+    """"root", and programs by name."""
+    Options: ClassVar[type[Options]] = Options
+    bites_within: ClassVar[float] = 5.0
+    """Seconds after `apply` in which it is to be seen: the fault's tolerance in time."""
+    gone_within: ClassVar[float] = 30.0
+    """Seconds after `undo` in which it is to be seen gone."""
+
+    @abstractmethod
+    def apply(self, driver: Driver, strike: Strike) -> None:
         """Break it. Raises TargetError when the target is no longer what it was."""
 
-    def bites(self, driver: Driver, target: Identity) -> bool:
-        """Whether the fault is seen to be there now."""
+    @abstractmethod
+    def bites(self, driver: Driver, strike: Strike) -> Sight:
+        """Whether the fault is seen to be there now, by its effect and not by its settings."""
 
-    def undo(self, driver: Driver, target: Identity) -> None:
+    def renew(self, driver: Driver, strike: Strike) -> None:  # noqa: B027 - most have no end of their own
+        """Put off by `strike.lease` the end that the mechanism itself would bring; must not strike anew."""
+
+    @abstractmethod
+    def undo(self, driver: Driver, strike: Strike) -> None:
         """Start taking it back; doing so twice, or without a fault, changes nothing."""
 
-    def gone(self, driver: Driver, target: Identity) -> bool:
-        """Whether the replica is seen to serve again."""
+    @abstractmethod
+    def gone(self, driver: Driver, strike: Strike) -> Sight:
+        """Whether the fault is seen to be gone and the replica, or its successor, to serve again."""
+
+    def commands(self, driver: Driver, strike: Strike) -> tuple[str, ...]:  # noqa: ARG002 - for those who have some
+        """The exact commands that `apply` would run, for a dry run; it looks at the target and touches nothing."""
+        return ()
+
+    def read(self, options: Mapping[str, Any]) -> Any:
+        """The options as their own shape. Raises TargetError with every problem."""
+        try:
+            return self.Options.model_validate(dict(options))
+        except ValidationError as error:
+            told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise TargetError(f"{type(self).__name__} does not take these options: {told}") from error
 
 
-def needs_root(fault: Fault) -> bool:
-    """Whether a fault asks for root, for those too that say nothing of it."""
-    return bool(getattr(fault, "needs_root", False))
+def missing(fault: Fault) -> tuple[str, ...]:
+    """What this machine or user lacks of what a fault needs."""
+    lacks = {"root": os.geteuid() != 0}
+    return tuple(need for need in fault.needs if lacks.get(need, need != "root" and shutil.which(need) is None))

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.capacity.search import Ask, Plan, ended, step
-from holdfast.chaos.ledger import Ledger
+from holdfast.chaos import ledger
+from holdfast.chaos.guard import watch_of
 from holdfast.chaos.strike import FaultStuckError, Striker
 from holdfast.errors import InfrastructureError, TargetError, UsageError
 from holdfast.loadtest.asked import profile_file
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from holdfast.capacity.answer import Answer
     from holdfast.capacity.probe import Probe
+    from holdfast.chaos.ledger import Ledger
     from holdfast.clock import Clock
     from holdfast.model.load import LoadProfile
     from holdfast.model.platform import Driver, Identity
@@ -232,26 +234,31 @@ def _fewer(rig: Rig, driver: Driver, count: int, halt: Callable[[Identity], None
     ready = [one.identity for one in driver.replicas(ROLE) if one.ready]
     if not 1 <= count < len(ready):
         raise TargetError(f"{count} of {len(ready)} ready engines cannot be stopped", hint="one must be left")
-    ledger = Ledger(driver.ledger(), rig.clock)
-    striker = Striker(driver=driver, ledger=ledger, clock=rig.clock, run=run, seed=rig.seed)
+    book = ledger.of(driver, rig.clock)
+    striker = Striker(driver=driver, ledger=book, clock=rig.clock, run=run, seed=rig.seed)
+    guard = watch_of(driver, book, run)
     try:
+        guard.begin()
         for target in ready[-count:]:
             name = secrets.token_hex(6)
-            ledger.write(id=name, run=run, fault=_FAULT, step="asked", target=target)
+            book.write(id=name, run=run, fault=_FAULT, step="asked", target=target)
             halt(target)
-            ledger.write(id=name, run=run, fault=_FAULT, step="applied", target=target)
+            book.write(id=name, run=run, fault=_FAULT, step="applied", target=target)
             if driver.alive(target):
                 raise InfrastructureError(f"{target.name} was to be stopped and still runs")
-            ledger.write(id=name, run=run, fault=_FAULT, step="observed", target=target)
+            book.write(id=name, run=run, fault=_FAULT, step="observed", target=target)
         yield
     finally:
-        _restored(striker, ledger, run)
+        try:
+            _restored(striker, book, run)
+        finally:
+            guard.end()
 
 
-def _restored(striker: Striker, ledger: Ledger, run: str) -> None:
+def _restored(striker: Striker, book: Ledger, run: str) -> None:
     """Undo all before saying that one is stuck."""
     stuck: FaultStuckError | None = None
-    for entry in ledger.open_faults(run):
+    for entry in book.open_faults(run):
         try:
             striker.restore(entry, _READY)
         except FaultStuckError as error:

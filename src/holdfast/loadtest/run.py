@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast import trust
-from holdfast.chaos.ledger import Ledger
+from holdfast.chaos import ledger
 from holdfast.chaos.strike import Striker
 from holdfast.definitions import words
 from holdfast.definitions.summary import NO_BOUNDS, Summary, summarize
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from holdfast.clock import Anchor, Clock
     from holdfast.load.process import LoadProcess
-    from holdfast.model.platform import Identity, Replica
+    from holdfast.model.platform import Hand, Identity, Replica
     from holdfast.model.scenario import Experiment
     from holdfast.model.stream import Stream
     from holdfast.model.timeline import Timeline
@@ -116,6 +116,11 @@ class Address:
         """Only its own."""
         return Endpoints(gateway=self.host, prometheus="", alerts="", api_key="")
 
+    @property
+    def address(self) -> str:
+        """Itself."""
+        return self.host
+
     def ledger(self) -> Path:
         """Of no fault, ever; the file is not made."""
         return self.folder / "faults.ndjson"
@@ -123,6 +128,10 @@ class Address:
     def fingerprint(self) -> str:
         """The address is all there is."""
         return self.host
+
+    def hand(self, kind: type[Hand]) -> Hand:
+        """None."""
+        raise TargetError(f"nothing can be struck at a bare address: no {kind.__name__.lower()}")
 
     def roles(self) -> tuple[str, ...]:
         """None."""
@@ -227,7 +236,7 @@ def _manifest(wanted: Wanted, scenario: Scenario, anchor: Anchor) -> dict[str, A
 
 def _ports(wanted: Wanted, scenario: Scenario, folder: Path, clock: Clock, watch: Callable[[Glimpse], None]) -> Ports:
     driver = Address(host=wanted.host, folder=folder)
-    ledger = Ledger(driver.ledger(), clock)
+    book = ledger.of(driver, clock)
 
     def start_load(zero: float, into: Path) -> LoadProcess:
         arguments = command(
@@ -244,8 +253,8 @@ def _ports(wanted: Wanted, scenario: Scenario, folder: Path, clock: Clock, watch
 
     return Ports(
         driver=driver,
-        ledger=ledger,
-        striker=Striker(driver=driver, ledger=ledger, clock=clock, run=folder.name, seed=scenario.seed),
+        ledger=book,
+        striker=Striker(driver=driver, ledger=book, clock=clock, run=folder.name, seed=scenario.seed),
         start_load=start_load,
         start_chaos=_no_chaos,
         take_metrics=lambda *_: Metrics(trouble=_NO_PLATFORM),

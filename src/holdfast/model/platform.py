@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from holdfast.errors import PlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+
+Hand = TypeVar("Hand")
+"""A kind of `model.hands`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,10 @@ class Driver(Protocol):
         """Which driver this is: embedded, kubernetes."""
 
     @property
+    def address(self) -> str:
+        """By which another process finds this platform: what `platforms.connect` takes."""
+
+    @property
     def allowed(self) -> frozenset[str]:
         """Roles that faults may touch."""
 
@@ -90,6 +98,9 @@ class Driver(Protocol):
 
     def restore(self, role: str) -> None:
         """Ask for every replica of `role` to run; returns before they are ready."""
+
+    def hand(self, kind: type[Hand]) -> Hand:
+        """What this platform can do of `model.hands`. Raises TargetError when it cannot do that."""
 
     def describe(self) -> Mapping[str, str]:
         """Versions and facts worth keeping with the evidence."""

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from holdfast.errors import PlatformError, TargetError
 from holdfast.model.platform import Endpoints, Identity, Replica
-from holdfast.platforms import document, layout, pids, readiness
+from holdfast.platforms import document, hands, layout, pids, readiness
 from holdfast.platforms.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from holdfast.model.platform import Hand
     from holdfast.platforms.document import Document, Member
     from holdfast.platforms.layout import Layout
     from holdfast.platforms.supervisor import State
@@ -42,6 +43,11 @@ class EmbeddedPlatform:
         if not pids.exists(record.supervisor.who):
             raise PlatformError(f"the platform in {where.state} is dead: its supervisor is gone", hint="holdfast up")
         return cls(where, record)
+
+    @property
+    def address(self) -> str:
+        """Its state folder."""
+        return str(self.where.state)
 
     @property
     def allowed(self) -> frozenset[str]:
@@ -98,6 +104,11 @@ class EmbeddedPlatform:
 
     def send(self, identity: Identity, number: signal.Signals) -> None:
         """Any signal to this very process, by pidfd, and to all that it started. Raises TargetError as `kill` does."""
+        if not pids.send_group(self.process(identity), number):
+            raise TargetError(f"{identity.name} {identity.unit} no longer exists on this platform")
+
+    def process(self, identity: Identity) -> pids.Incarnation:
+        """The process that a fault may touch. Raises TargetError when it is gone, not ours, or its role not allowed."""
         who = pids.parse(identity.unit)
         known = {one.name: one.role for one in self.record.processes}
         if identity.role not in self.allowed or known.get(identity.name) != identity.role:
@@ -105,8 +116,9 @@ class EmbeddedPlatform:
                 f"{identity.name} ({identity.role}) is not on the list of what faults may touch",
                 hint=f"roles: {', '.join(sorted(self.allowed)) or 'none'}",
             )
-        if who is None or pids.parent(who) != self.record.supervisor.pid or not pids.send_group(who, number):
+        if who is None or pids.parent(who) != self.record.supervisor.pid:
             raise TargetError(f"{identity.name} {identity.unit or '(not running)'} no longer exists on this platform")
+        return who
 
     def restore(self, role: str) -> None:
         """Start every replica of `role` that ended and continue every one that was stopped.
@@ -122,6 +134,10 @@ class EmbeddedPlatform:
             # Continuing a process that was not stopped does nothing.
             if who is None or not pids.send_group(who, signal.SIGCONT):
                 supervisor.start(one.name)
+
+    def hand(self, kind: type[Hand]) -> Hand:
+        """What a platform of processes can do. Raises TargetError for what it cannot."""
+        return hands.find(kind, self)
 
     def describe(self) -> Mapping[str, str]:
         """Profile, options and the versions of the programs."""

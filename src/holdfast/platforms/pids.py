@@ -60,6 +60,12 @@ def parent(who: Incarnation) -> int | None:
     return None if stat is None else int(stat[_PARENT])
 
 
+def state(who: Incarnation) -> str:
+    """The letter of proc(5): R, S, D, T, t; empty when it is gone."""
+    stat = _stat(who.pid) if exists(who) else None
+    return "" if stat is None else stat[_STATE]
+
+
 def age(who: Incarnation) -> float:
     """Seconds since it started, counted by a clock that nobody can step."""
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - who.ticks / os.sysconf("SC_CLK_TCK"))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _CLOCK_SLIP: Final = 0.5
 _BEGUN: Final = ("asked", "refused", "applied")
 _OVER: Final = ("gone", "refused")
+_SPOILT: Final = ("astray", "lapsed")
+"""It hit a bystander too, or somebody else had to take it back before the run did."""
 
 
 def record_whole(timeline: Timeline) -> Check:
@@ -90,6 +92,8 @@ def fault_bit(timeline: Timeline) -> Check:
             why = next((str(event.data["detail"]) for event in steps if event.data.get("detail")), "nothing was struck")
             why = "not seen while the phase lasted" if struck and why == "nothing was struck" else why
             missed.append(f"{phase.chaos} in phase {phase.name}: {why}")
+        odd = [event for event in steps if event.data.get("step") in _SPOILT]
+        missed += [f"{phase.chaos} in phase {phase.name}: {one.data['step']}, {one.data.get('detail')}" for one in odd]
     # A second action that raised before it struck left no step: only the experiment's own end tells of it.
     missed += [f"not played whole: {one.data['detail']}" for one in _ended(timeline, "detail")]
     return check_of(
