@@ -84,6 +84,16 @@ class Rig:
             body=exchange.body,
         )
 
+    def plain(self):
+        """Status, headers and body of one chat that is not streamed."""
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=5)
+        body = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 2}
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json"})
+        response = connection.getresponse()
+        found = response.status, {name.lower(): value for name, value in response.getheaders()}, json.load(response)
+        connection.close()
+        return found
+
     def get(self, path, wait=5.0):
         """Status of a path, None when nothing came."""
         client = Client(self.url, deadlines=Deadlines(connect=5, first_byte=wait, gap=5, total=15), reuse=False)

@@ -122,6 +122,14 @@ def fetch(url, path="/", body=None, **options):
     return Open(url, path=path, body=body, **options).finish()
 
 
+def delete(url, path, key=KEY):
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection.request("DELETE", path, headers={"authorization": f"Bearer {key}"})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
 def chat(tokens=5, *, stream=True, text="hello", **extra):
     """The body of a chat request."""
     message = {"role": "user", "content": text}
@@ -204,12 +212,13 @@ def answers(server, path):
 def engine(spawn, tmp_path):
     """Starts an engine; keyword arguments change the calibration."""
 
-    def start(*, load_seconds=0, seed=1, port=None, ready="/health", **changes):
+    def start(*, load_seconds=0, seed=1, port=None, ready="/health", door=None, **changes):
         port = port or free_port()
         calibration = tmp_path / f"calibration-{port}.json"
         calibration.write_text(json.dumps(FAST | changes))
         args = ["--port", port, "--model", "chat", "--calibration", calibration, "--seed", seed]
         args += ["--load-seconds", load_seconds]
+        args += ["--fault-port", door[0], "--fault-token-file", door[1]] if door else []
         return spawn("refplatform.engine", *args, url=f"http://127.0.0.1:{port}", ready=ready)
 
     return start
@@ -222,12 +231,20 @@ def gateway(spawn, tmp_path):
     keys.write_text(json.dumps({KEY: "acme", "sk-other": "globex"}))
 
     def start(
-        *engines, port=None, failover="on", stall=1.0, name="gateway-1", redis="redis://127.0.0.1:1/0", wait=True
+        *engines,
+        port=None,
+        failover="on",
+        stall=1.0,
+        name="gateway-1",
+        redis="redis://127.0.0.1:1/0",
+        wait=True,
+        fair_above=24,
     ):
         port, admin = port or free_port(), free_port()
         urls = ",".join(engine.url for engine in engines)
         args = ["--port", port, "--admin-port", admin, "--engines", urls, "--keys", keys, "--redis", redis]
         args += ["--failover", failover, "--stall-seconds", stall, "--name", name]
+        args += ["--fair-above", fair_above]
         url, inside = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}"
         server = spawn("refplatform.gateway", *args, url=url, admin=inside, ready="/ready" if wait else "/health")
         if wait and failover == "on":
@@ -241,5 +258,13 @@ def gateway(spawn, tmp_path):
 def web():
     """The verbs of this file, for tests that cannot import it."""
     return SimpleNamespace(
-        fetch=fetch, open=Open, ask=ask, chat=chat, metrics=metrics, eventually=eventually, port=free_port, path=CHAT
+        fetch=fetch,
+        delete=delete,
+        open=Open,
+        ask=ask,
+        chat=chat,
+        metrics=metrics,
+        eventually=eventually,
+        port=free_port,
+        path=CHAT,
     )

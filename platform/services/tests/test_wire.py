@@ -63,6 +63,43 @@ def test_tokens_are_counted_right_wherever_the_bytes_are_cut(chat, tokens, usage
     assert counter.finished
 
 
+@given(st.booleans(), st.integers(1, 9), st.lists(st.integers(0, 4000), max_size=12))
+def test_what_passes_on_is_the_stream_itself_and_always_whole_events(chat, tokens, cuts):
+    stream = sse(answer(chat=chat, tokens=tokens))
+    counter, edges, passed = EventCounter(), [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)], b""
+    for begin, end in pairwise(edges):
+        passed += counter.feed(stream[begin:end])
+        assert not passed or passed.endswith(b"\n\n")
+        assert stream.startswith(passed)
+    assert passed == stream
+
+
+def test_an_opening_alone_is_no_beginning():
+    counter = EventCounter()
+    counter.feed(b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n: a remark\n\n')
+    assert not counter.begun
+    counter.feed(b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0}]}}]}\r\n\r\n')
+    assert counter.begun
+
+
+@pytest.mark.parametrize("broken", [b'data: {"choices":[{"ind', b"data: 5", b'data: {"choices":["x"]}'])
+def test_what_cannot_be_read_does_not_pass_and_neither_does_anything_after_it(broken):
+    counter, good = EventCounter(), b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
+    assert counter.feed(good + broken + b"\n\n" + good) == good
+    assert counter.broken
+    assert counter.feed(good) == b""
+
+
+def test_an_answer_is_whole_when_each_of_its_choices_has_its_reason():
+    counter = EventCounter()
+    for index, reason in ((0, None), (1, None), (0, "stop")):
+        choice = {"index": index, "delta": {"content": "a"}, "finish_reason": reason}
+        counter.feed(b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n")
+    assert (counter.finished, counter.whole) == (True, False)
+    counter.feed(b'data: {"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}\n\n')
+    assert counter.whole
+
+
 def test_text_that_quotes_the_wire_format_counts_as_one_token():
     event = {"choices": [{"index": 0, "delta": {"content": '"content":"x" data: [DONE]\n\n{"error"'}}]}
     counter = EventCounter()

@@ -84,6 +84,8 @@ async def answer_json(send: Send, status: int, value: object, headers: Headers =
     await answer(send, status, orjson.dumps(value), [(b"content-type", b"application/json"), *headers])
 
 
-def error_body(message: str, *, kind: str, code: int | str, param: str | None = None) -> dict[str, dict[str, object]]:
+def error_body(
+    message: str, *, kind: str, code: int | str | None, param: str | None = None
+) -> dict[str, dict[str, object]]:
     """An error as OpenAI's API shapes it."""
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from refplatform import process
+from refplatform.alarm import Alarm
 from refplatform.engine import weights as weights_options
 from refplatform.engine.api import EngineApp
 from refplatform.engine.calibration import Calibration, read_calibration
@@ -23,6 +24,7 @@ from refplatform.engine.live import LiveEngine
 from refplatform.engine.metrics import options as metrics_options
 from refplatform.engine.metrics.http import HttpMetrics
 from refplatform.engine.models import Models
+from refplatform.engine.reading import Reading
 from refplatform.engine.weights import LazyFace
 from refplatform.engine.wire.ask import Mind
 from refplatform.store import StoreError
@@ -68,6 +70,7 @@ def main() -> None:
         scale=args.time_scale,
         policy=args.scheduling_policy,
         noise=random.Random(args.seed),
+        until=Alarm(time.monotonic).until,
     )
     meter = _meter(args, calibration, engine)
     if faults is not None:
@@ -82,6 +85,7 @@ def main() -> None:
         wall=time.time,
         tell_cached=args.enable_prompt_tokens_details,
         faults=faults.register if faults else None,
+        reading=_reading(args, calibration),
     )
     loaded = LazyFace(app, weights, load_seconds=args.load_seconds) if args.lazy else app
     counted = HttpMetrics(faults.face(loaded) if faults else loaded, metrics, clock=time.monotonic)
@@ -172,6 +176,11 @@ def _meter(args: argparse.Namespace, calibration: Calibration, engine: LiveEngin
         )
     except ValueError as error:
         process.fail(PROG, str(error))
+
+
+def _reading(args: argparse.Namespace, calibration: Calibration) -> Reading:
+    scale = args.time_scale
+    return Reading(calibration.c_request / scale, calibration.c_beside / scale, clock=time.monotonic)
 
 
 def _calibration(args: argparse.Namespace) -> Calibration:

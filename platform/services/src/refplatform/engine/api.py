@@ -15,7 +15,7 @@ from refplatform.engine.scheduler import QueueFullError
 from refplatform.engine.wire.ask import Answer, Mind, answer
 from refplatform.engine.wire.embeddings import read_embedding
 from refplatform.engine.wire.errors import BadAskError
-from refplatform.engine.wire.events import CutError, Event, Faults, NoFaults, cached_of, events
+from refplatform.engine.wire.events import CutError, Event, Faults, NoFaults, RefusedError, cached_of, events
 from refplatform.engine.wire.frames import Frames
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from refplatform.engine.metrics import EngineMetrics
     from refplatform.engine.models import Models
+    from refplatform.engine.reading import Reading
 
 CHAT: Final = "/v1/chat/completions"
 TEXT: Final = "/v1/completions"
@@ -32,7 +33,10 @@ SSE: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), *asgi.SSE_
 
 
 class EngineApp:
-    """One engine over HTTP; `wall` gives unix seconds. With `tell_cached`, usage says how much the prefix cache had."""
+    """One engine over HTTP; `wall` gives unix seconds. With `tell_cached`, usage says how much the prefix cache had.
+
+    `reading` is what a completion costs before the scheduler hears of it; None is nothing beyond what it really costs.
+    """
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class EngineApp:
         wall: Callable[[], float],
         tell_cached: bool = False,
         faults: Faults | None = None,
+        reading: Reading | None = None,
     ) -> None:
         self._engine = engine
         self._models = models
@@ -51,6 +56,7 @@ class EngineApp:
         self._wall = wall
         self._tell_cached = tell_cached
         self._faults = faults or NoFaults()
+        self._reading = reading
         self._open = 0
         self._served: dict[str, Callable[[asgi.Scope, asgi.Receive, asgi.Send], Awaitable[None]]] = {
             CHAT: partial(self._complete, chat=True),
@@ -73,6 +79,8 @@ class EngineApp:
             await _refuse(send, BadAskError("the body is too large", status=413))
         except BadAskError as error:
             await _refuse(send, error)
+        except RefusedError as error:
+            await asgi.answer_json(send, error.status, error.body, error.headers)
         except QueueFullError as error:
             await _refuse(send, BadAskError(str(error), status=503, kind="ServiceUnavailableError"))
         except AsleepError:
@@ -87,6 +95,8 @@ class EngineApp:
 
     async def _complete(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send, *, chat: bool) -> None:
         raw = await _json(scope, receive)
+        if self._reading is not None:
+            await self._reading.take(self._engine.running)
         said = answer(
             raw,
             chat=chat,

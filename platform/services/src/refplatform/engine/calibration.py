@@ -4,6 +4,7 @@
       + c0 + c_prefill * max(0, tokens - flat_tokens)  the linear layers: weights read once, then multiplied
       + c_attention * attention + c_kv * context     attention of chunks, and of those who answer
       + c_seq * sequences                            sampling and the like
+      + c_prompt * chunks of prompts                 taking a request in
 
 Up to about a hundred tokens, reading the weights takes longer than multiplying by them, so these tokens cost nothing
 more: `flat_tokens`. Beyond, every token costs `c_prefill`, whether it belongs to a prompt or to an answer.
@@ -11,7 +12,7 @@ more: `flat_tokens`. Beyond, every token costs `c_prefill`, whether it belongs t
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -30,6 +31,7 @@ _JSON_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "int | None": (int, type(None)),
     "float": (int, float),
     "str": (str,),
+    "dict[str, object] | None": (dict, type(None)),
 }
 
 MOST_NOISE_DEVIATIONS: Final = 3.0
@@ -42,7 +44,9 @@ class Calibration:
 
     The KV cache is `kv_cache_tokens` if given, and otherwise follows from the memory: what `gpu_memory_utilization`
     leaves of `memory_bytes` beside `weight_bytes` and `other_bytes` (activations, graphs), at `kv_bytes_per_token`.
-    `noise` is the standard deviation of a step's time as a share of it. Raises ValueError when absurd.
+    `c_request` is what a request costs before its first step, beyond what the simulator itself takes for it, and
+    `c_beside` how much longer that takes for each request that is running. `noise` is the standard deviation of a
+    step's time as a share of it. `measured` says where the numbers come from. Raises ValueError when absurd.
     """
 
     name: str
@@ -66,7 +70,11 @@ class Calibration:
     c_attention: float = 0.0
     c_kv: float
     c_seq: float
+    c_prompt: float = 0.0
+    c_request: float = 0.0
+    c_beside: float = 0.0
     noise: float = 0.0
+    measured: dict[str, object] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse numbers with which the scheduler's promises could not be kept."""
@@ -80,8 +88,8 @@ class Calibration:
             raise ValueError("give kv_cache_tokens, or memory_bytes and kv_bytes_per_token")
         if self.kv_blocks * BLOCK_TOKENS < self.max_model_len:
             raise ValueError("the KV cache must hold at least one request of max_model_len")
-        coefficients = (self.c_step, self.c_prefill, self.c_attention, self.c_kv, self.c_seq)
-        if not self.c0 > 0 or not min(coefficients) >= 0:
+        steps = (self.c_step, self.c_prefill, self.c_attention, self.c_kv, self.c_seq, self.c_prompt)
+        if not self.c0 > 0 or not min(*steps, self.c_request, self.c_beside) >= 0:
             raise ValueError("c0 must be positive and the other coefficients not negative")
         if not 0 <= self.noise < 1 / MOST_NOISE_DEVIATIONS:
             raise ValueError(f"noise is a share of the step's time, from 0 to {1 / MOST_NOISE_DEVIATIONS:.2f}")
@@ -117,6 +125,7 @@ class Calibration:
             + self.c_attention * step.attention
             + self.c_kv * step.context
             + self.c_seq * step.sequences
+            + self.c_prompt * len(step.prefills)
         )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from refplatform.engine.calibration import pace
@@ -13,7 +14,7 @@ from refplatform.engine.scheduler import BlockPool, QueueFullError, Scheduler, S
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from refplatform.engine.calibration import Calibration
     from refplatform.engine.scheduler import BlockHash, Outcome, Step
@@ -135,7 +136,8 @@ class Stream:
 class LiveEngine:
     """Requests go in by `submit` and leave by their last token or `abort`; `run` steps them for ever.
 
-    `scale` is how many seconds of the calibration pass in one second of the clock.
+    `scale` is how many seconds of the calibration pass in one second of the clock. `until` waits for an instant of it,
+    and lets others run also when that has passed; the event loop's own timers do, where no other is given.
     """
 
     def __init__(
@@ -147,6 +149,7 @@ class LiveEngine:
         scale: float = 1.0,
         policy: Policy = "fcfs",
         noise: random.Random | None = None,
+        until: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         self.conditions = Conditions()
         self.sleep_level = 0
@@ -154,6 +157,7 @@ class LiveEngine:
         self._seconds = pace(calibration, noise) if noise else calibration.step_seconds
         self._metrics = metrics
         self._clock = clock
+        self._until = until or partial(_sleep_until, clock=clock)
         self._scale = scale
         self._streams: dict[Sequence, Stream] = {}
         self._work = asyncio.Event()
@@ -168,6 +172,11 @@ class LiveEngine:
         )
 
     # Requests.
+
+    @property
+    def running(self) -> int:
+        """Requests that are computed; those that wait are not among them."""
+        return len(self._scheduler.running)
 
     def submit(
         self,
@@ -238,7 +247,7 @@ class LiveEngine:
                 continue
             began = deadline
             deadline += self._seconds(step) * self.conditions.step_factor / self._scale
-            await _sleep_until(deadline, self._clock)
+            await self._until(deadline)
             while self.conditions.halted:  # noqa: ASYNC110 - plain attributes announce no change
                 await asyncio.sleep(LOOK_SECONDS)
             now = self._clock()

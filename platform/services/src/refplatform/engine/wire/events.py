@@ -12,6 +12,7 @@ from refplatform.engine.wire.whole import whole
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
+    from refplatform import asgi
     from refplatform.engine.live import Stream
     from refplatform.engine.wire.ask import Answer
 
@@ -50,6 +51,14 @@ class NoFaults:
 
 class CutError(Exception):
     """The connection is to be closed here, in the middle of the answer."""
+
+
+class RefusedError(Exception):
+    """The answer is to be this status, this error and these headers instead."""
+
+    def __init__(self, status: int, body: dict[str, dict[str, object]], headers: asgi.Headers = ()) -> None:
+        super().__init__(status)
+        self.status, self.body, self.headers = status, body, headers
 
 
 async def events(answer: Answer, streams: Sequence[Stream], *, tell_cached: bool = False) -> AsyncIterator[Event]:
