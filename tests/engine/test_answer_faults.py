@@ -120,6 +120,48 @@ def test_empty_200_says_yes_and_nothing_else(rig, whole):
     rig.life("empty-200", whole, struck)
 
 
+REFUSALS = [
+    ({"status": 429, "retry_after": 2}, "rate_limit_exceeded", "2"),
+    ({"status": 429}, "rate_limit_exceeded", None),
+    ({"status": 500}, None, None),
+    ({"status": 503}, None, None),
+    ({"status": 400}, "context_length_exceeded", None),
+    ({"status": 400, "reason": "content_filter"}, "content_filter", None),
+]
+
+
+def test_status_refuses_as_a_provider_does(rig, whole):
+    def struck():
+        for stream in (True, False):
+            seen = rig.ask(stream=stream)
+            assert (seen.status, seen.outcome) == (503, "http_error")
+            assert set(json.loads(seen.body)["error"]) == {"message", "type", "param", "code"}
+
+    rig.life("status", whole, struck, status=503)
+
+
+@pytest.mark.parametrize(("parameters", "code", "after"), REFUSALS)
+def test_a_refusal_has_the_code_and_the_header_of_its_status(rig, parameters, code, after):
+    rig.begin("status", **parameters)
+    status, headers, body = rig.plain()
+    assert (status, headers.get("retry-after"), body["error"]["code"]) == (parameters["status"], after, code)
+
+
+def test_black_hole_takes_a_request_and_gives_no_header(rig, whole):
+    def struck():
+        for stream in (True, False):
+            assert (seen := rig.ask(stream=stream, wait=0.25)).status is None
+            assert seen.outcome == "timeout"
+        assert rig.get("/health") == 200
+
+    rig.life("black-hole", whole, struck)
+
+
+def test_what_a_black_hole_swallowed_is_answered_whole_when_it_ends(rig):
+    rig.begin("black-hole", lease=0.8)
+    assert rig.ask().outcome == "ok"
+
+
 # Which answers.
 
 
@@ -143,6 +185,11 @@ def test_the_same_seed_picks_the_same_requests_and_another_seed_others(rig):
 
 def test_the_first_requests_pass(rig):
     assert picked(rig, {"after": 3}, count=5)[0] == [False] * 3 + [True] * 2
+
+
+def test_only_the_first_are_struck(rig):
+    assert picked(rig, {"first": 1}, count=4)[0] == [True] + [False] * 3
+    assert picked(rig, {"after": 1, "first": 2}, count=5)[0] == [False, True, True, False, False]
 
 
 def test_a_tenant_is_known_by_the_gateways_header_or_by_user_and_others_pass(rig):

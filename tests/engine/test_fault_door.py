@@ -34,6 +34,15 @@ def test_begin_says_when_it_ends_and_get_says_what_it_does(rig):
     assert rig.admin("DELETE", f"/faults/{told['id']}")[1]["remaining"] == 0
 
 
+def test_a_fault_may_bear_a_name_that_was_written_down_before(rig):
+    wish = {"fault": "no-done", "lease": 5, "id": "a1B2c3"}
+    assert rig.admin("POST", body=wish)[1]["id"] == "a1B2c3"
+    assert "id: a fault was begun as a1B2c3 before" in rig.admin("POST", body=wish)[1]["problems"]
+    assert rig.admin("DELETE", "/faults/a1B2c3")[1]["active"] is False
+    assert rig.admin("POST", body=wish)[0] == 422  # what was ended by name stays ended
+    assert rig.admin("POST", body=wish | {"id": "../x"})[1]["problems"][0].startswith("id: String should match")
+
+
 def test_all_problems_are_said_at_once(rig):
     body = {"fault": "slow", "lease": 31, "parameters": {"first": -1, "each": "x", "last": 1}, "pick": {"percent": 101}}
     status, told = rig.admin("POST", body=body | {"more": 1})
@@ -46,7 +55,7 @@ def test_all_problems_are_said_at_once(rig):
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        ({"fault": "quake", "lease": 1}, "there is no 'quake'; there are cold-prefix-cache, core-dead"),
+        ({"fault": "quake", "lease": 1}, "there is no 'quake'; there are black-hole, cold-prefix-cache"),
         ({"fault": "hang", "lease": 0}, "lease: Input should be greater than 0"),
         ({"fault": "hang"}, "lease: Field required"),
         ({"fault": "hang", "lease": 1, "pick": {"percent": 5}}, "hang touches the whole engine, not single answers"),

@@ -37,6 +37,7 @@ def test_every_fault_has_a_test_by_its_name_that_saw_it_come_and_go(name):
 def test_what_was_asked_for_is_there():
     assert set(known()) >= {
         *("slow", "stall", "cut", "malformed-event", "no-done", "wrong-usage", "empty-200"),
+        *("status", "black-hole"),
         *("core-dead", "hang", "oom-exit", "kv-exhaustion", "cold-prefix-cache", "slow-load", "load-failure"),
         *("throttled-clock", "xid", "ecc-errors", "rank-lost"),
     }

@@ -197,6 +197,22 @@ def test_the_ledger_balances_although_redis_comes_late_and_dies_once(engine, gat
         assert client.hgetall("usage:globex") == {"requests": "1", "tokens": "3"}
 
 
+def test_a_key_of_the_wrong_type_in_redis_delays_usage_and_loses_none(engine, gateway, web, redis):
+    from redis import Redis
+
+    start, url = redis
+    start()
+    with Redis.from_url(url, decode_responses=True) as client:
+        web.eventually(lambda: answers(client))
+        client.set("usage:acme", "no hash")
+        server = gateway(engine(), redis=url)
+        assert web.ask(server.url, 3).status == 200
+        web.eventually(lambda: web.metrics(server.admin)("gateway_ledger_errors_total") >= 2)
+        client.delete("usage:acme")
+        web.eventually(lambda: web.metrics(server.admin)("gateway_ledger_requests_total") == 1)
+        assert client.hgetall("usage:acme") == {"requests": "1", "tokens": "3"}
+
+
 def answers(client) -> bool:
     from redis import RedisError
 

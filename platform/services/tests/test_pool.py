@@ -112,6 +112,122 @@ def test_one_byte_for_anyone_is_progress_for_all():
     assert engine.ready
 
 
+def test_a_stream_that_gets_nothing_ends_alone_while_others_get_something():
+    pool, seen = make(1)
+    engine = pool.engines[0]
+    (stuck, why), (fed, fine), (whole, patient) = flight(), flight(), flight(streaming=False)
+    for one in (stuck, fed, whole):
+        engine.board(one, 0.0)
+    fed.last = engine.last_byte = 5.0
+    pool.end_stalled(5.1, 5.0)
+    assert (why, fine, patient) == (["silent"], [], [])
+    assert not seen.ejections
+
+
+# Circuits.
+
+
+def test_connections_that_break_together_are_one_failure_and_those_that_go_on_breaking_are_more():
+    pool, seen = make(2)
+    a, b = pool.engines
+    for _ in range(20):
+        pool.broke(a, 0.0)
+    assert {pool.pick(now=0.0) for _ in range(4)} == {a, b}
+    pool.broke(a, 1.0)
+    assert {pool.pick(now=1.0) for _ in range(4)} == {a, b}
+    pool.broke(a, 2.0)  # the third in a row
+    assert {pool.pick(now=2.0) for _ in range(4)} == {b}
+    assert seen.ejections == [("a", "circuit")]
+
+
+def fail(pool, engine, now, times=3):
+    for _ in range(times):
+        pool.failed(engine, now, begun=now)
+
+
+def test_three_failures_in_a_row_open_a_circuit_and_a_success_between_them_does_not():
+    pool, seen = make(2)
+    a, b = pool.engines
+    fail(pool, a, 0.0, times=2)
+    pool.served(a, begun=0.0)
+    fail(pool, a, 0.0, times=2)
+    assert {pool.pick(now=0.0) for _ in range(4)} == {a, b}
+    pool.failed(a, 0.0, begun=0.0)
+    assert {pool.pick(now=0.9) for _ in range(4)} == {b}
+    assert seen.ejections == [("a", "circuit")]
+    assert a.ready  # its probes are good
+
+
+def test_after_its_rest_an_engine_gets_one_request_at_a_time_until_one_ends_well():
+    pool, _ = make(2)
+    a, b = pool.engines
+    fail(pool, a, 0.0)
+    trial, _ = flight()
+    for one in pool.engines:
+        one.board(flight()[0] if one is b else trial, 1.0)
+    assert pool.pick([b], 1.0) is None  # a has its one
+    a.flights.discard(trial)
+    assert pool.pick([b], 1.0) is a
+    pool.served(a, begun=1.0)
+    a.board(trial, 1.0)
+    assert pool.pick([b], 1.0) is a
+
+
+def test_each_trial_that_fails_doubles_the_rest_up_to_eight_seconds():
+    pool, _ = make(1)
+    (engine,) = pool.engines
+    fail(pool, engine, 0.0)
+    rests, now = [], 0.0
+    for _ in range(5):
+        rests.append(engine.rests_until - now)
+        now = engine.rests_until
+        pool.failed(engine, now, begun=now)
+    assert rests == [1.0, 2.0, 4.0, 8.0, 8.0]
+
+
+def test_what_was_under_way_when_a_circuit_opened_neither_closes_it_nor_keeps_it_open():
+    pool, _ = make(1)
+    (engine,) = pool.engines
+    fail(pool, engine, 0.0, times=30)
+    pool.failed(engine, 5.0, begun=0.5)
+    pool.served(engine, begun=0.9)
+    assert (engine.refusals, engine.rests_until) == (3, 1.0)
+    pool.served(engine, begun=1.0)
+    assert (engine.refusals, engine.rests_until) == (0, 0.0)
+
+
+def test_an_engine_that_asks_to_be_left_alone_is_left_alone_but_not_for_ever():
+    pool, _ = make(2)
+    a, b = pool.engines
+    pool.failed(a, 0.0, begun=0.0, wait=2.0)
+    assert pool.pick([b], 1.9) is None
+    assert pool.pick([b], 2.0) is a
+    pool.failed(a, 2.0, begun=2.0, wait=3600.0)
+    assert pool.pick([b], 32.0) is a
+
+
+def test_silence_is_as_bad_as_three_failures():
+    pool, _ = make(2)
+    pool.failed(pool.engines[0], 0.0, begun=0.0, grave=True)
+    assert pool.pick([pool.engines[1]], 0.5) is None
+
+
+def test_with_every_circuit_open_a_request_gets_one_try_where_the_rest_is_over_first():
+    pool, _ = make(2)
+    a, b = pool.engines
+    pool.failed(a, 0.0, begun=0.0, wait=20.0)
+    fail(pool, b, 0.0)
+    assert pool.pick(now=0.5) is b
+    assert pool.pick([b], 0.5) is None
+
+
+def test_without_failover_nobody_rests():
+    pool, seen = make(1, failover=False)
+    fail(pool, pool.engines[0], 0.0)
+    assert pool.pick(now=0.5) is pool.engines[0]
+    assert not seen.ejections
+
+
 def test_an_idle_engine_is_never_stalled_and_owes_only_from_its_first_request():
     pool, _ = make(1)
     engine = pool.engines[0]

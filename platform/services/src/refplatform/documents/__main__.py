@@ -22,7 +22,7 @@ from refplatform.documents.embedder import Embedder, open_session
 from refplatform.documents.metrics import DocumentsMetrics
 from refplatform.documents.store import Store
 from refplatform.gateway.budget import RetryBudget
-from refplatform.gateway.keys import Keys, read_keys
+from refplatform.gateway.keys import WatchedKeys
 
 PROG: Final = "refplatform.documents"
 DRAIN_SECONDS: Final = 10.0
@@ -35,13 +35,14 @@ MOST_TOKENS: Final = 16_384
 def main() -> None:
     """Read the arguments, bind, serve."""
     args = _arguments()
-    keys, store = _keys(args.keys), _store(args.data)
+    metrics = DocumentsMetrics()
+    keys, store = _keys(args.keys, metrics), _store(args.data)
     sock = process.bind(PROG, args.host, args.port)
-    service = Service(args, keys, store)
+    service = Service(args, keys, store, metrics)
     process.serve(
         process.Service(
             listeners=(process.Listener(app=service.documents, sock=sock),),
-            background=(service.keep_client,),
+            background=(service.keep_client, keys.run),
             on_stop=service.stop,
             drain_seconds=DRAIN_SECONDS,
         )
@@ -51,11 +52,11 @@ def main() -> None:
 class Service:
     """The service put together; the client towards the gateway is made inside the running loop."""
 
-    def __init__(self, args: argparse.Namespace, keys: Keys, store: Store) -> None:
+    def __init__(self, args: argparse.Namespace, keys: WatchedKeys, store: Store, metrics: DocumentsMetrics) -> None:
         self._args = args
         self._store = store
         self._stopping = False
-        self._metrics = DocumentsMetrics()
+        self._metrics = metrics
         self._session: aiohttp.ClientSession | None = None
         self._embedder: Embedder | None = None
         self.documents = Documents(
@@ -166,9 +167,9 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _keys(path: Path) -> Keys:
+def _keys(path: Path, metrics: DocumentsMetrics) -> WatchedKeys:
     try:
-        return read_keys(path)
+        return WatchedKeys(path, lambda _, why: metrics.config.set(not why))
     except (OSError, ValueError) as error:
         process.fail(PROG, f"cannot use the keys {path}: {error}")
 

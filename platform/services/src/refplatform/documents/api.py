@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from refplatform.documents.metrics import DocumentsMetrics
     from refplatform.documents.store import Store
     from refplatform.documents.wire import Document
-    from refplatform.gateway.keys import Keys
+    from refplatform.gateway.keys import WatchedKeys
 
     Work: TypeAlias = Callable[["Asked", bytes], Coroutine[Any, Any, "Reply"]]
     """What is done with a request and its body."""
@@ -76,7 +76,7 @@ class Documents:
         *,
         store: Store,
         embedder: Callable[[], Embedder],
-        keys: Keys,
+        keys: WatchedKeys,
         metrics: DocumentsMetrics,
         model: str,
         most_tokens: int,

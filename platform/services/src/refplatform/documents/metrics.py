@@ -40,6 +40,10 @@ class DocumentsMetrics:
         )
         self._attempts = Counter("documents_embedding_attempts", "Tries to embed.", ("result",), registry=registry)
         self.in_progress = Gauge("documents_in_progress", "Requests begun and not ended.", registry=registry)
+        self.config = Gauge(
+            "documents_config_last_reload_successful", "0 while the keys of before hold.", registry=registry
+        )
+        self.config.set(1)
         self._begin_at_zero()
 
     def processed(self, outcome: str, seconds: float, chunks: int) -> None:

@@ -17,8 +17,9 @@ from refplatform import process
 from refplatform.gateway import management
 from refplatform.gateway.admin import Admin
 from refplatform.gateway.budget import RetryBudget
+from refplatform.gateway.fairness import Shares
 from refplatform.gateway.health import Health
-from refplatform.gateway.keys import Keys, read_keys
+from refplatform.gateway.keys import Keys, WatchedKeys
 from refplatform.gateway.ledger import Ledger
 from refplatform.gateway.management import Management
 from refplatform.gateway.metrics import GatewayMetrics
@@ -33,17 +34,18 @@ DRAIN_SECONDS: Final = 10.0
 def main() -> None:
     """Read the arguments, bind, serve."""
     args = _arguments()
-    keys = _keys(args.keys)
+    log, metrics = _logger(args.name), GatewayMetrics()
+    keys = _keys(args.keys, log, metrics)
     shared = process.bind(PROG, args.host, args.port, shared=True)
     private = process.bind(PROG, args.host, args.admin_port)
-    gateway = Gateway(args, keys)
+    gateway = Gateway(args, keys, log, metrics)
     process.serve(
         process.Service(
             listeners=(
                 process.Listener(app=gateway.proxy, sock=shared),
                 process.Listener(app=gateway.admin, sock=private),
             ),
-            background=(gateway.health.run, gateway.ledger.run, gateway.keep_client),
+            background=(gateway.health.run, gateway.ledger.run, gateway.keep_client, keys.run),
             on_stop=gateway.stop,
             drain_seconds=DRAIN_SECONDS,
         )
@@ -53,8 +55,13 @@ def main() -> None:
 class Gateway:
     """One replica put together; the client towards engines is made inside the running loop."""
 
-    def __init__(self, args: argparse.Namespace, keys: Keys) -> None:
-        metrics = GatewayMetrics()
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        keys: WatchedKeys,
+        log: structlog.typing.FilteringBoundLogger,
+        metrics: GatewayMetrics,
+    ) -> None:
         self._stopping = False
         self._upstream: Upstream | None = None
         self._metrics = metrics
@@ -72,11 +79,11 @@ class Gateway:
             clock=time.monotonic,
             rest=Admin(name=args.name, ready=self._ready, metrics=metrics),
         )
-        log = _logger(args.name)
         self.proxy = Proxy(
             pool=self._pool,
             upstream=self._client,
             keys=keys,
+            shares=Shares(args.fair_above),
             budget=RetryBudget(refilled=time.monotonic()),
             metrics=metrics,
             ledger=self.ledger,
@@ -96,9 +103,9 @@ class Gateway:
 
     async def keep_client(self) -> None:
         """Hold the client towards engines until the replica ends, then close it."""
-        session = open_session()
-        async with session:
-            self._upstream = Upstream(session, self._pool, self._metrics, clock=time.monotonic)
+        session, fresh = open_session(), open_session(keep=False)
+        async with session, fresh:
+            self._upstream = Upstream(session, fresh, self._pool, self._metrics, clock=time.monotonic)
             await asyncio.Event().wait()
 
     def _ready(self) -> bool:
@@ -142,6 +149,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--stall-seconds", type=float, default=5.0, help="silence of an engine that ejects it (default %(default)s)"
     )
+    parser.add_argument(
+        "--fair-above",
+        type=int,
+        default=24,
+        help="requests in flight above which no tenant gets more than its share (default %(default)s)",
+    )
     parser.add_argument("--name", default="gateway-1", help="this replica's name (default %(default)s)")
     return parser.parse_args()
 
@@ -153,13 +166,19 @@ def _urls(text: str) -> tuple[str, ...]:
     return urls
 
 
-def _keys(path: Path) -> Keys:
+def _keys(path: Path, log: structlog.typing.FilteringBoundLogger, metrics: GatewayMetrics) -> WatchedKeys:
+    def told(keys: Keys, why: str) -> None:
+        metrics.configured(keys.tenants, good=not why)
+        log.warning("keys refused", reason=why) if why else log.info("keys taken", tenants=len(keys.tenants))
+
     try:
-        return read_keys(path)
+        keys = WatchedKeys(path, told)
     except orjson.JSONDecodeError as error:
         process.fail(PROG, f"cannot use the keys {path}: not JSON at line {error.lineno}")
     except (OSError, ValueError) as error:
         process.fail(PROG, f"cannot use the keys {path}: {error}")
+    metrics.configured(keys.tenants, good=True)
+    return keys
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ OTHER: Final = "other"
 class Exchange:
     """Times are seconds of the gateway's steady clock; `code` is what the client saw, 499 when it saw nothing.
 
-    `started` once the client has got a byte, `opened` when that was of a stream; `cut` when the last bytes it got were
-    part of an event; `finished` once a finish reason came. `gap` is its longest wait for a token after the first.
+    `started` once the client has got a byte, `opened` when that was of a stream; `finished` once a finish reason came.
+    `gap` is its longest wait for a token after the first.
     """
 
     request_id: str
@@ -35,7 +35,6 @@ class Exchange:
     attempts: int = 0
     started: bool = False
     opened: bool = False
-    cut: bool = False
     finished: bool = False
     first_token: float | None = None
     gap: float = 0.0
@@ -82,12 +81,15 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a try at an engine did not serve the client; `code` and `body` are what to say when no other try is left."""
+    """Why a try at an engine did not serve the client; `code` and `message` are what to say when no other try is left.
+
+    `wait` is how many seconds the engine itself asked to be left alone.
+    """
 
     result: str
     code: int
     message: str
-    body: bytes = b""
+    wait: float | None = None
 
 
 def outcome_of(code: int) -> str:

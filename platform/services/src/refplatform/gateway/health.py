@@ -56,11 +56,11 @@ class Health:
 
 
 async def _ask(session: aiohttp.ClientSession, url: str) -> tuple[bool, bool]:
-    """Whether /health answered 200, and whether nobody listens there at all."""
+    """Whether /health answered 200, and whether nobody is there: refused, or reset by what stands before the engine."""
     try:
         async with session.get(f"{url}/health") as response:
             return response.status == 200, False  # noqa: PLR2004
-    except aiohttp.ClientConnectorError:
+    except aiohttp.ClientOSError:
         return False, True
     except (aiohttp.ClientError, TimeoutError, OSError):
         return False, False

@@ -31,7 +31,12 @@ TIMEOUT_SECONDS: Final = 1.0
 LAST_FLUSH_SECONDS: Final = 2.0
 REMEMBER_SECONDS: Final = 86400
 
+# What could fail is looked at first: a script that fails half-way has still done the half before.
 SCRIPT: Final = """
+for i = 2, #KEYS do
+  local kind = redis.call('TYPE', KEYS[i]).ok
+  if kind ~= 'hash' and kind ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. kind) end
+end
 if redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then
   for i = 2, #KEYS do
     redis.call('HINCRBY', KEYS[i], 'requests', ARGV[2 * i - 2])

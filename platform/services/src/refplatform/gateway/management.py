@@ -13,7 +13,7 @@ from refplatform.gateway.ledger import LedgerAwayError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from refplatform.gateway.keys import Keys
+    from refplatform.gateway.keys import WatchedKeys
     from refplatform.gateway.ledger import Ledger
     from refplatform.gateway.metrics import GatewayMetrics
     from refplatform.gateway.pool import Pool
@@ -65,7 +65,7 @@ def engines(pool: Pool) -> Question:
     return answer
 
 
-def usage(ledger: Ledger, keys: Keys) -> Question:
+def usage(ledger: Ledger, keys: WatchedKeys) -> Question:
     """What the tenant of the key has used, as the ledger has it; 503 while Redis is away."""
 
     async def answer(authorization: bytes) -> tuple[int, object]:

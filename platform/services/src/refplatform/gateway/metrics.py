@@ -11,7 +11,7 @@ from refplatform.gateway.exchange import ENDPOINTS, OTHER, outcome_of
 from refplatform.gateway.freshness import Ages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from refplatform.gateway.exchange import Exchange
     from refplatform.gateway.pool import Engine
@@ -21,7 +21,7 @@ BUCKETS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
 
 COMMON: Final = (
     *(("200", "ok"), ("200", "failed"), ("200", "cancelled"), ("499", "cancelled")),
-    *(("400", "rejected"), ("401", "rejected"), ("404", "rejected"), ("413", "rejected")),
+    *(("400", "rejected"), ("401", "rejected"), ("404", "rejected"), ("413", "rejected"), ("429", "rejected")),
     *(("500", "failed"), ("502", "failed"), ("503", "failed"), ("504", "failed")),
 )
 """Pairs of code and outcome that exist as 0 from the start, so that a first failure shows as an increase."""
@@ -29,8 +29,22 @@ COMMON: Final = (
 OUTCOMES: Final = tuple(dict.fromkeys(outcome for _, outcome in COMMON))
 ENDINGS: Final = ("complete", "unfinished", "cut", "cancelled")
 QUESTIONS: Final = ("engines", "usage")
-ATTEMPTS: Final = ("ok", "connect", "reset", "stall", "torn", "unavailable", "cancelled", "error")
-EJECTIONS: Final = ("connect", "reset", "stall", "probe")
+MOST_TENANTS: Final = 20
+"""Tenants that have series of their own; requests of further ones are counted together, as those of OTHER."""
+ATTEMPTS: Final = (
+    "ok",
+    "connect",
+    "reset",
+    "stall",
+    "silent",
+    "torn",
+    "malformed",
+    "unavailable",
+    "limited",
+    "cancelled",
+    "error",
+)
+EJECTIONS: Final = ("connect", "reset", "stall", "probe", "circuit")
 
 
 class GatewayMetrics:
@@ -38,17 +52,19 @@ class GatewayMetrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
-        labels = ("code", "outcome", "endpoint")
+        labels = ("code", "outcome", "endpoint", "tenant")
         self._requests = Counter("gateway_requests", "Requests ended.", labels, registry=registry)
         self._attempts = Counter("gateway_upstream_attempts", "Tries at engines.", ("result",), registry=registry)
         self._ejections = Counter("gateway_ejections", "Engines taken out.", ("engine", "reason"), registry=registry)
         self._ready = Gauge("gateway_engine_ready", "1 when traffic goes there.", ("engine",), registry=registry)
         self._in_flight = Gauge("gateway_in_flight", "Requests begun and not ended.", registry=registry)
         self._tokens = Counter("gateway_tokens", "Content deltas forwarded.", registry=registry)
-        self._duration = self._histogram("gateway_request_duration_seconds", "Arrival to end.", "outcome")
-        self._ttft = self._histogram("gateway_ttft_seconds", "Arrival to first token, counted at the end.")
-        self._gap = self._histogram("gateway_largest_token_gap_seconds", "Longest wait for a token after the first.")
-        self._streams = Counter("gateway_streams", "Streams begun and ended.", ("ending",), registry=registry)
+        self._duration = self._histogram("gateway_request_duration_seconds", "Arrival to end.", "outcome", "tenant")
+        self._ttft = self._histogram("gateway_ttft_seconds", "Arrival to first token, counted at the end.", "tenant")
+        self._gap = self._histogram(
+            "gateway_largest_token_gap_seconds", "Longest wait for a token after the first.", "tenant"
+        )
+        self._streams = Counter("gateway_streams", "Streams begun and ended.", ("ending", "tenant"), registry=registry)
         self._managed = self._histogram(
             "gateway_management_duration_seconds", "Questions to the gateway itself.", "question", "outcome"
         )
@@ -56,7 +72,12 @@ class GatewayMetrics:
         registry.register(self.usage_delay)
         self.ledger_written = Counter("gateway_ledger_requests", "Requests written to Redis.", registry=registry)
         self.ledger_errors = Counter("gateway_ledger_errors", "Writes that Redis did not take.", registry=registry)
+        self._config = Gauge(
+            "gateway_config_last_reload_successful", "0 while the keys of before hold.", registry=registry
+        )
+        self._tenants: set[str] = set()
         self._begin_at_zero()
+        self.configured((), good=True)
 
     def began(self) -> None:
         """A request has come in."""
@@ -69,13 +90,22 @@ class GatewayMetrics:
     def ended(self, exchange: Exchange, now: float) -> None:
         """A request has ended: counter and histograms move together, so that their counts agree at any scrape."""
         self._in_flight.dec()
-        self._requests.labels(str(exchange.code), exchange.outcome, exchange.endpoint).inc()
-        self._duration.labels(exchange.outcome).observe(now - exchange.began)
+        tenant = exchange.tenant if exchange.tenant in self._tenants else OTHER
+        self._requests.labels(str(exchange.code), exchange.outcome, exchange.endpoint, tenant).inc()
+        self._duration.labels(exchange.outcome, tenant).observe(now - exchange.began)
         if exchange.opened:
-            self._streams.labels(exchange.ending).inc()
+            self._streams.labels(exchange.ending, tenant).inc()
         if exchange.first_token is not None:
-            self._ttft.observe(exchange.first_token - exchange.began)
-            self._gap.observe(exchange.gap)
+            self._ttft.labels(tenant).observe(exchange.first_token - exchange.began)
+            self._gap.labels(tenant).observe(exchange.gap)
+
+    def configured(self, tenants: Iterable[str], *, good: bool) -> None:
+        """These tenants have keys from now on; `good` is whether that is what the newest file says."""
+        self._config.set(good)
+        for tenant in sorted({"", OTHER, *tenants} - self._tenants):
+            if len(self._tenants) < MOST_TENANTS:
+                self._tenants.add(tenant)
+                self._begin_with(tenant)
 
     def managed(self, question: str, code: int, seconds: float) -> None:
         """A question to the gateway itself was answered."""
@@ -103,14 +133,18 @@ class GatewayMetrics:
     def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
         return Histogram(name, about, labels, buckets=BUCKETS, registry=self.registry)
 
-    def _begin_at_zero(self) -> None:
+    def _begin_with(self, tenant: str) -> None:
         for (code, outcome), endpoint in product(COMMON, (*ENDPOINTS.values(), OTHER)):
-            self._requests.labels(code, outcome, endpoint)
+            self._requests.labels(code, outcome, endpoint, tenant)
         for outcome in OUTCOMES:
-            self._duration.labels(outcome)
+            self._duration.labels(outcome, tenant)
+        for ending in ENDINGS:
+            self._streams.labels(ending, tenant)
+        self._ttft.labels(tenant)
+        self._gap.labels(tenant)
+
+    def _begin_at_zero(self) -> None:
         for question, outcome in product(QUESTIONS, ("ok", "rejected", "failed")):
             self._managed.labels(question, outcome)
-        for ending in ENDINGS:
-            self._streams.labels(ending)
         for result in ATTEMPTS:
             self._attempts.labels(result)

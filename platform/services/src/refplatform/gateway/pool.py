@@ -5,6 +5,7 @@ No IO and no clock: times are seconds of the caller's steady clock.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -16,6 +17,19 @@ GOOD_PROBES: Final = 2
 
 BAD_PROBES: Final = 2
 """Timed out or wrong probes in a row that eject; a refused connection ejects at once."""
+
+
+MOST_REFUSALS: Final = 3
+"""Requests in a row that did not end well and open an engine's circuit."""
+
+FIRST_REST, LONGEST_REST = 1.0, 8.0
+"""Seconds for which an open circuit lets no request through: doubled with each trial that fails."""
+
+AT_ONCE: Final = 0.5
+"""Seconds within which connections to one engine break together: a network that resets them all says one thing."""
+
+LONGEST_WISH: Final = 30.0
+"""Seconds for which an engine that asks for it (Retry-After) is left alone at most."""
 
 
 class Watcher(Protocol):
@@ -30,16 +44,23 @@ class Watcher(Protocol):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Flight:
-    """One request at one engine. `interrupt` ends its wait with a reason; `sending` while the client holds it up."""
+    """One request at one engine. `interrupt` ends its wait with a reason; `sending` while the client holds it up.
+
+    `last` is when it began, or when the client last got something of it.
+    """
 
     streaming: bool
     interrupt: Callable[[str], None]
     sending: bool = False
+    last: float = 0.0
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Engine:
-    """One engine: its address, its readiness, its flights, and when it last gave a byte or a good probe."""
+    """One engine: its address, its readiness, its flights, and when it last gave a byte or a good probe.
+
+    `refusals` in a row open its circuit: no request until `rests_until`, then one at a time until one ends well.
+    """
 
     url: str
     ready: bool = False
@@ -48,13 +69,21 @@ class Engine:
     bad: int = 0
     last_byte: float = 0.0
     last_probe: float = 0.0
+    refusals: int = 0
+    rests_until: float = 0.0
+    last_break: float = -math.inf
     flights: set[Flight] = field(default_factory=set)
 
     def board(self, flight: Flight, now: float) -> None:
         """Count a request in; an engine that was idle owes its first byte from now on."""
         if all(other.sending for other in self.flights):
             self.last_byte = now
+        flight.last = now
         self.flights.add(flight)
+
+    def open_to(self, now: float) -> bool:
+        """Whether its circuit lets a request through."""
+        return self.rests_until <= now and (self.refusals < MOST_REFUSALS or not self.flights)
 
     def stalled(self, now: float, limit: float) -> bool:
         """Whether it owes bytes and has given none for `limit` seconds.
@@ -78,15 +107,48 @@ class Pool:
         for engine in self.engines:
             watcher.ready(engine)
 
-    def pick(self, excluded: Collection[Engine] = ()) -> Engine | None:
-        """The next engine: least in flight of the ready ones (equals take turns), or the next of the wheel."""
+    def pick(self, excluded: Collection[Engine] = (), now: float = 0.0) -> Engine | None:
+        """The next engine: least in flight of the ready ones (equals take turns), or the next of the wheel.
+
+        When every circuit is open, a request that was nowhere yet is still worth a try; a retry is not.
+        """
         if not excluded:  # a retry does not move the wheel, or two engines would no longer take turns
             self._turn = (self._turn + 1) % len(self.engines)
         order = self.engines[self._turn :] + self.engines[: self._turn]
         able = [engine for engine in order if engine.ready and engine not in excluded]
         if not self.failover:
             return able[0] if able else None
-        return min(able, key=lambda engine: len(engine.flights), default=None)
+        closed = [engine for engine in able if engine.open_to(now)]
+        if closed or excluded:
+            return min(closed, key=lambda engine: len(engine.flights), default=None)
+        return min(able, key=lambda engine: engine.rests_until, default=None)
+
+    def served(self, engine: Engine, *, begun: float) -> None:
+        """A request ended there as it should. One that was under way when the circuit opened does not close it."""
+        if begun >= engine.rests_until:
+            engine.refusals, engine.rests_until = 0, 0.0
+
+    def failed(
+        self, engine: Engine, now: float, *, begun: float, wait: float | None = None, grave: bool = False
+    ) -> None:
+        """One did not; `wait` is how long the engine asked to be left alone, `grave` is as bad as many.
+
+        Nor is one that was under way when the circuit opened a reason to keep it open for longer.
+        """
+        if not self.failover or begun < engine.rests_until:
+            return
+        engine.refusals = max(engine.refusals + 1, MOST_REFUSALS if grave else 0)
+        if wait is not None:
+            engine.rests_until = now + min(wait, LONGEST_WISH)
+        elif engine.refusals >= MOST_REFUSALS:
+            engine.rests_until = now + min(FIRST_REST * 2 ** (engine.refusals - MOST_REFUSALS), LONGEST_REST)
+            self._watcher.ejected(engine, "circuit")
+
+    def broke(self, engine: Engine, now: float) -> None:
+        """A connection to it broke; all that break at one moment are one failure."""
+        if now - engine.last_break > AT_ONCE:
+            self.failed(engine, now, begun=now)
+        engine.last_break = now
 
     def probed(self, engine: Engine, now: float, *, good: bool, refused: bool = False) -> None:
         """Take in a probe's result; the first good one of an engine never seen before is enough."""
@@ -108,14 +170,21 @@ class Pool:
         self._watcher.ready(engine)
 
     def end_stalled(self, now: float, limit: float) -> None:
-        """Eject each engine that owes bytes for longer than `limit` seconds, and end its flights."""
+        """Eject each engine that owes bytes for longer than `limit` seconds, and end its flights.
+
+        Of an engine that gives to others, end the streams that get nothing: they are stuck, and it is not.
+        """
         for engine in self.engines:
-            if engine.stalled(now, limit):
+            stalled = engine.stalled(now, limit)
+            if stalled:
                 self.eject(engine, "stall")
-                for flight in tuple(engine.flights):
-                    flight.interrupt("stall")
+            for flight in tuple(engine.flights):
+                if stalled or (flight.streaming and not flight.sending and now - flight.last > limit):
+                    flight.interrupt("stall" if stalled else "silent")
 
     def forgive(self, now: float) -> None:
         """Start all waiting anew: the gateway itself was not running, so it cannot know who was silent."""
         for engine in self.engines:
             engine.last_byte = engine.last_probe = now
+            for flight in engine.flights:
+                flight.last = now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from refplatform.gateway.budget import RetryBudget
-    from refplatform.gateway.keys import Keys
+    from refplatform.gateway.fairness import Shares
+    from refplatform.gateway.keys import WatchedKeys
     from refplatform.gateway.ledger import Ledger
     from refplatform.gateway.metrics import GatewayMetrics
     from refplatform.gateway.pool import Engine, Pool
 
 PREFIX: Final = "/v1/"
-RETRY_AFTER: Final = ((b"retry-after", b"1"),)
+MOST_TRIES: Final = 3
+RETRY_AFTER: Final = 1.0
+"""Seconds that a client is asked to wait when no engine said how long."""
 PRIVATE: Final = HOP_BY_HOP | {"authorization", "host", "accept-encoding", "x-request-id", "x-tenant", "expect"}
 """Request headers that an engine does not get from a client: the connection's own, its key, and whose it says it is."""
 
@@ -39,7 +43,8 @@ class Proxy:
         *,
         pool: Pool,
         upstream: Callable[[], Upstream],
-        keys: Keys,
+        keys: WatchedKeys,
+        shares: Shares,
         budget: RetryBudget,
         metrics: GatewayMetrics,
         ledger: Ledger,
@@ -50,6 +55,7 @@ class Proxy:
         self._pool = pool
         self._upstream = upstream
         self._keys = keys
+        self._shares = shares
         self._budget = budget
         self._metrics = metrics
         self._ledger = ledger
@@ -85,11 +91,16 @@ class Proxy:
         except asgi.BodyTooLargeError:
             await _say(exchange, send, 413, "the body is too large", kind="invalid_request_error")
             return
+        if not self._shares.enter(tenant, self._clock()):
+            message = "this tenant has its share of requests in flight, and others ask as well"
+            await _say(exchange, send, 429, message, kind="rate_limit_error")
+            return
         exchange.streaming = wants_stream(exchange.body)
         client_gone = asyncio.create_task(asgi.until_gone(receive))
         try:
             await self._relay(exchange, send, client_gone)
         finally:
+            self._shares.leave(tenant)
             client_gone.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await client_gone
@@ -97,7 +108,7 @@ class Proxy:
     async def _relay(self, exchange: Exchange, send: asgi.Send, client_gone: asyncio.Future[None]) -> None:
         self._budget.deposit()
         upstream, tried = self._upstream(), []
-        engine = self._pool.pick()
+        engine = self._pool.pick(now=self._clock())
         failure: Failure | None = None
         while engine is not None:
             failure = await upstream.attempt(exchange, engine, send, client_gone)
@@ -109,10 +120,11 @@ class Proxy:
 
     def _another(self, exchange: Exchange, tried: list[Engine]) -> Engine | None:
         """The engine for a retry: only before the client's first byte, never the same one, only within the budget."""
-        if exchange.started or not self._pool.failover:
+        if exchange.started or not self._pool.failover or len(tried) >= MOST_TRIES:
             return None
-        other = self._pool.pick(tried)
-        return other if other is not None and self._budget.withdraw(self._clock()) else None
+        now = self._clock()
+        other = self._pool.pick(tried, now)
+        return other if other is not None and self._budget.withdraw(now) else None
 
     def _end(self, exchange: Exchange) -> None:
         now = self._clock()
@@ -143,16 +155,19 @@ async def _give_up(exchange: Exchange, send: asgi.Send, failure: Failure | None)
     elif exchange.started:
         exchange.end(exchange.code, "failed")
         event = b"data: " + orjson.dumps(_error(exchange, failure.message, "upstream_error", failure.code))
-        await asgi.finish(send, (b"\n\n" if exchange.cut else b"") + event + b"\n\n")
+        await asgi.finish(send, event + b"\n\n")
     else:
-        await _say(exchange, send, failure.code, failure.message, kind="upstream_error")
+        await _say(exchange, send, failure.code, failure.message, kind="upstream_error", wait=failure.wait)
 
 
-async def _say(exchange: Exchange, send: asgi.Send, code: int, message: str, *, kind: str) -> None:
+async def _say(
+    exchange: Exchange, send: asgi.Send, code: int, message: str, *, kind: str, wait: float | None = None
+) -> None:
     exchange.end(code, "rejected" if code < 500 else "failed")  # noqa: PLR2004
     exchange.started = True
-    extra = RETRY_AFTER if code == 503 else ()  # noqa: PLR2004
-    headers = [(b"x-request-id", exchange.request_id.encode()), *extra]
+    headers = [(b"x-request-id", exchange.request_id.encode())]
+    if code in (429, 503):
+        headers.append((b"retry-after", str(math.ceil(RETRY_AFTER if wait is None else wait)).encode()))
     await asgi.answer_json(send, code, _error(exchange, message, kind, code), headers)
 
 

@@ -23,7 +23,7 @@ IDLE_SECONDS: Final = 5.0
 """For a client to bring its request."""
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
-PATH: Final = re.compile(r"/faults(?:/(?P<id>[0-9a-f]+)(?P<strikes>/strikes)?)?")
+PATH: Final = re.compile(r"/faults(?:/(?P<id>[0-9A-Za-z]+)(?P<strikes>/strikes)?)?")
 
 
 class Door(ThreadingHTTPServer):

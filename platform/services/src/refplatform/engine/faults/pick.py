@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -28,6 +29,9 @@ class Pick(BaseModel):
     model: str | None = parameter(None, "name of the model or adapter; none: any", unit="name")
     tenant: str | None = parameter(None, "the gateway's header x-tenant, or without it `user`; none: any", unit="name")
     after: int = parameter(0, "let the first so many requests that match pass", unit="requests", least=0, most=10**9)
+    first: int | None = parameter(
+        None, "touch only the first so many after those; none: all", unit="requests", least=0, most=10**9
+    )
     seed: int = parameter(0, "decides the chance", unit="number")
 
     def matches(self, answer: Answer, tenant: str | None) -> bool:
@@ -37,7 +41,8 @@ class Pick(BaseModel):
     def strikes(self, number: int, dice: random.Random) -> bool:
         """Whether the request of this number (from 1) is touched; throws the dice in any case."""
         thrown = dice.random() * 100
-        return number > self.after and thrown < self.percent
+        last = math.inf if self.first is None else self.after + self.first
+        return self.after < number <= last and thrown < self.percent
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

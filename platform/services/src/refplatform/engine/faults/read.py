@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
+IDENTITY: Final = "^[0-9A-Za-z]{1,64}$"
+"""By which whoever begins a fault may want to find it again, from another process."""
 LONGEST_LEASE: Final = 30.0
 """Seconds; who wants more must come back and renew."""
 
@@ -40,6 +42,7 @@ class Wish(Lease):
     """A fault to be begun."""
 
     fault: str
+    id: str | None = Field(None, pattern=IDENTITY)
     parameters: dict[str, Any] = {}
     pick: dict[str, Any] = {}
 
@@ -52,6 +55,7 @@ class Begin:
     fault: Fault
     pick: Pick
     lease: float
+    identity: str | None = None
 
 
 def read_begin(raw: bytes, kinds: Mapping[str, type[Fault]], context: Mapping[str, object]) -> Begin:
@@ -68,7 +72,7 @@ def read_begin(raw: bytes, kinds: Mapping[str, type[Fault]], context: Mapping[st
         problems.append(f"pick: {name} touches the whole engine, not single answers")
     if problems or wish is None or fault is None or chosen is None:
         raise BadFaultError(*dict.fromkeys(problems))
-    return Begin(name=wish.fault, fault=fault, pick=chosen, lease=wish.lease)
+    return Begin(name=wish.fault, fault=fault, pick=chosen, lease=wish.lease, identity=wish.id)
 
 
 def read_lease(raw: bytes) -> float:

@@ -72,9 +72,11 @@ class Register:
         with self._changed:
             if len(self._active) >= MOST_ACTIVE:
                 raise BadFaultError(f"{MOST_ACTIVE} faults are active, no more are taken")
+            if wish.identity in self._known:
+                raise BadFaultError(f"id: a fault was begun as {wish.identity} before")
             now, wall = self._clock(), self._wall()
             one = Active(
-                identity=secrets.token_hex(6),
+                identity=wish.identity or secrets.token_hex(6),
                 name=wish.name,
                 fault=wish.fault,
                 pick=wish.pick,
