@@ -84,7 +84,7 @@ def test_an_option_reaches_the_command_and_on_stays_a_word():
 
 def test_faults_may_touch_what_serves_but_not_the_record_of_alerts():
     made, _ = sim()
-    assert {one.role for one in made if not one.faults} == {"receiver", "reaper"}
+    assert {one.role for one in made if not one.faults} == {"links", "reaper"}
 
 
 def test_no_option_port_or_placeholder_is_silently_ignored():
@@ -145,3 +145,25 @@ def test_supervisord_reads_back_every_command_that_is_written_for_it(words, valu
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
     parser.read_string(text)
     assert shlex.split(parser["program:one"]["command"] % {}) == ["env", f"NAME={value}", *words]
+
+
+def test_gateways_reach_engines_and_redis_through_the_links():
+    made, known = sim()
+    links = next(one for one in made if one.name == "links")
+    routes = dict(one.split("=", 1) for one in links.command[links.command.index("--routes") + 1].split(","))
+    behind = {one.name: one for one in made if one.via}
+    assert list(routes) == list(behind) == ["redis", "engine-1", "engine-2", "engine-3"]
+    for name, one in behind.items():
+        assert (one.via, routes[name]) == ("links", f"127.0.0.1:{one.link}=127.0.0.1:{one.port}")
+    gateway = next(one for one in made if one.role == "gateway").command
+    engines = ",".join(f"http://127.0.0.1:{one.link}" for name, one in behind.items() if name != "redis")
+    assert engines in gateway
+    assert f"redis://127.0.0.1:{behind['redis'].link}/0" in gateway
+    assert known["urls:engine"] != known["links:engine"]  # what scrapes the engines does not go through
+
+
+def test_without_links_gateways_reach_engines_straight():
+    made, known = sim(links="off")
+    assert all(one.name != "links" and not one.link and not one.via for one in made)
+    assert known["links:engine"] == known["urls:engine"]
+    assert known["link:redis"] == known["port:redis"]

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import InfrastructureError, PlatformError, TargetError, UsageError
+from holdfast.model.hands import Configuration, Supervision
 from holdfast.model.platform import Driver, Identity
 from holdfast.platforms import layout, lifecycle, pids, ports
 from holdfast.platforms.embedded import EmbeddedPlatform
@@ -75,7 +76,8 @@ def test_the_api_key_is_in_a_file_of_its_own_that_only_its_owner_reads(state, up
     assert key.startswith("hf-")
     assert stat.S_IMODE((state / "api-key").stat().st_mode) == 0o600
     assert stat.S_IMODE((state / "keys.json").stat().st_mode) == 0o600
-    assert json.loads((state / "keys.json").read_text()) == {key: "harness"}
+    tenants = json.loads((state / "keys.json").read_text())
+    assert (tenants[key], sorted(tenants.values())) == ("harness", ["harness", "neighbour"])
     assert key not in (state / "platform.json").read_text()
     assert key not in (state / "config" / "supervisord.conf").read_text()
 
@@ -102,6 +104,38 @@ def test_a_killed_replica_comes_back_as_another_incarnation(up, until):
     with pytest.raises(TargetError, match="no longer exists"):
         platform.kill(before)
     assert platform.alive(after)
+
+
+def test_keys_that_a_fault_kept_aside_never_come_back_to_another_platform(state, up, until):
+    platform = up()
+    hand, target = platform.hand(Configuration), platform.replicas("gateway")[0].identity
+    hand.replace(target, b"{}", "abc123")
+    pids.send(platform.record.supervisor.who, signal.SIGKILL)  # and nobody undoes it
+    until(lambda: not pids.exists(platform.record.supervisor.who))
+    platform = up()
+    assert hand.aside(target, "abc123") is None
+    before = (state / "keys.json").read_bytes()
+    hand.put_back(target, "abc123")
+    assert (state / "keys.json").read_bytes() == before
+    hand.replace(target, b"{}", "abc123")
+    lifecycle.down(state)
+    assert list(state.glob("keys.json*")) == []
+
+
+def test_a_halted_replica_stays_down_until_it_is_resumed(up, until):
+    platform = up()
+    hand, (victim, beside) = platform.hand(Supervision), platform.replicas("engine")
+    hand.halt(victim.identity)
+    until(lambda: not platform.alive(victim.identity), 5)
+    for _ in range(3):  # looked at again: one that was only killed would be back
+        first, second = platform.replicas("engine")
+        assert (first.running, second.identity) == (False, beside.identity)
+    with pytest.raises(TargetError, match="no longer exists"):
+        hand.halt(victim.identity)
+    hand.resume(victim.identity)
+    hand.resume(victim.identity)  # twice
+    until(lambda: platform.replicas("engine")[0].ready, 10)
+    assert platform.replicas("engine")[0].identity != victim.identity
 
 
 def test_only_allowed_roles_and_own_processes_can_be_killed(up):

@@ -48,6 +48,8 @@ class Member:
     program: str
     version: str
     log: str
+    link: int = 0
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,8 @@ def member(process: Process, log: Path) -> Member:
         program=process.program,
         version=process.version,
         log=str(log),
+        link=process.link,
+        via=process.via,
     )
 
 

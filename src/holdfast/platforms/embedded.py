@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from holdfast.errors import PlatformError, TargetError
 from holdfast.model.platform import Endpoints, Identity, Replica
-from holdfast.platforms import document, hands, layout, pids, readiness
+from holdfast.platforms import document, hands, keys, layout, pids, readiness
 from holdfast.platforms.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class EmbeddedPlatform:
             alerts=found["alerts"],
             documents=found.get("documents", ""),
             api_key=key,
+            tenant=keys.TENANT,
         )
 
     def ledger(self) -> Path:

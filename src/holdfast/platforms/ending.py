@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.errors import PlatformError
-from holdfast.platforms import document, pids, ports
+from holdfast.platforms import document, keys, pids, ports
 from holdfast.platforms.configuration import STOP_SECONDS
 from holdfast.platforms.supervisor import STOPPED, Supervisor
 
@@ -109,7 +109,7 @@ def _forget(where: Layout, record: Document | None) -> None:
     """Remove what says that a platform is up, and its secrets."""
     if record:
         forget_socket(Path(record.supervisor.socket))
-    for file in (where.document, where.api_key, where.keys, where.fault_token):
+    for file in (where.document, where.api_key, where.keys, where.fault_token, *keys.aside(where)):
         file.unlink(missing_ok=True)
 
 

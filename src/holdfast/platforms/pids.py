@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_STATE, _PARENT, _GROUP, _SESSION, _STARTED = 0, 1, 2, 3, 19
+_STATE, _PARENT, _GROUP, _SESSION, _USER, _SYSTEM, _STARTED = 0, 1, 2, 3, 11, 12, 19
 """Fields of /proc/PID/stat, counted after the command name, which may itself hold spaces and parentheses."""
 
 
@@ -64,6 +64,12 @@ def state(who: Incarnation) -> str:
     """The letter of proc(5): R, S, D, T, t; empty when it is gone."""
     stat = _stat(who.pid) if exists(who) else None
     return "" if stat is None else stat[_STATE]
+
+
+def spent(who: Incarnation) -> float:
+    """Seconds of processor time that it has had, its own and the kernel's for it; 0 when it is gone."""
+    stat = _stat(who.pid) if exists(who) else None
+    return 0.0 if stat is None else (int(stat[_USER]) + int(stat[_SYSTEM])) / os.sysconf("SC_CLK_TCK")
 
 
 def age(who: Incarnation) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.errors import UsageError
-from holdfast.platforms import configuration, layout, ports, processes, profile, relocation, tools
+from holdfast.platforms import configuration, keys, layout, ports, processes, profile, relocation, tools
 from holdfast.platforms.processes import Place, Process, Tool
 
 if TYPE_CHECKING:
@@ -131,13 +130,10 @@ def write(prepared: Prepared, where: Layout, *, socket: Path, setpriv: str, api_
         for name, text in prepared.rules.items():
             layout.write(where.rules / name, text)
         layout.write(where.api_key, api_key + "\n", secret=True)
-        layout.write(where.keys, keys(api_key), secret=True)
+        for kept in keys.aside(where):
+            kept.unlink()  # of a platform that was killed: a fault that is undone later must not bring its keys back
+        layout.write(where.keys, keys.text(api_key), secret=True)
         layout.write(where.fault_token, fault_token + "\n", secret=True)
         file = where.config / "supervisord.conf"
         layout.write(file, configuration.supervisord(prepared.processes, where=where, socket=socket, setpriv=setpriv))
         return file
-
-
-def keys(api_key: str) -> str:
-    """The gateway's key file, tenant by key: the one key that the harness sends."""
-    return json.dumps({api_key: "harness"}) + "\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from holdfast.errors import UsageError
@@ -37,6 +37,10 @@ class Process:
     program: str
     """The executable."""
     version: str
+    link: int = 0
+    """The port by which others reach it through a fault proxy; 0 when they reach it straight."""
+    via: str = ""
+    """The process that is this proxy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,8 @@ class Slot:
 
 def slots(profile: Profile, options: Mapping[str, str]) -> tuple[Slot, ...]:
     """Every replica in the profile's order. Raises UsageError when a count is not a whole number from 1 to 100."""
-    return tuple(slot for definition in profile.processes for slot in _replicas(definition, options))
+    wanted = (one for one in profile.processes if fill(one.when, dict(options)) != "off")
+    return tuple(slot for definition in wanted for slot in _replicas(definition, options))
 
 
 def _replicas(definition: Definition, options: Mapping[str, str]) -> list[Slot]:
@@ -97,7 +102,16 @@ def _replicas(definition: Definition, options: Mapping[str, str]) -> list[Slot]:
 def port_names(found: Sequence[Slot]) -> tuple[str, ...]:
     """Names of all ports to choose, once each, in order; what `--port NAME=N` may fix."""
     names = [slot.key(which) for slot in found for which in ("port", "admin") if _uses(slot.definition, which)]
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys([*names, *(_link(slot) for slot in found if _carrier(slot, found))]))
+
+
+def _link(slot: Slot) -> str:
+    return f"link.{slot.name}"
+
+
+def _carrier(slot: Slot, found: Sequence[Slot]) -> str:
+    """The process through which others speak to this one; "" when they speak to it straight."""
+    return next((one.name for one in found if slot.definition.name in one.definition.carries), "")
 
 
 def _uses(definition: Definition, which: str) -> bool:
@@ -142,21 +156,32 @@ def common(
     known |= {f"tool:{name}": tool.path for name, tool in tools.items()}
     for slot in found:
         known[f"dir:{slot.name}"] = str(place.folder(slot.name))
-        if url := _url(slot, "port", ports):
-            role = f"urls:{slot.definition.name}"
-            known[role] = ",".join(filter(None, (known.get(role), url)))
+        if slot.key("port") in ports:
+            _known_by(slot, ports, known, _carrier(slot, found))
     return known
 
 
-def _url(slot: Slot, which: str, ports: Mapping[str, int]) -> str:
-    return f"http://127.0.0.1:{ports[slot.key(which)]}" if slot.key(which) in ports else ""
+def _known_by(slot: Slot, ports: Mapping[str, int], known: dict[str, str], carrier: str) -> None:
+    """Where others find it: straight, through its link, and what its carrier is told."""
+    port = ports[slot.key("port")]
+    link = ports.get(_link(slot), port)
+    route = f"{slot.name}=127.0.0.1:{link}=127.0.0.1:{port}"
+    role = slot.definition.name
+    lists = {f"urls:{role}": f"http://127.0.0.1:{port}", f"links:{role}": f"http://127.0.0.1:{link}"}
+    lists |= {f"routes:{carrier}": route} if carrier else {}
+    for key, one in lists.items():
+        known[key] = ",".join(filter(None, (known.get(key), one)))
+    known[f"link:{slot.name}"] = str(link)
 
 
 def expand(
     found: Sequence[Slot], *, known: Mapping[str, str], ports: Mapping[str, int], tools: Mapping[str, Tool]
 ) -> tuple[Process, ...]:
     """Every replica with its command, ports and checks. Raises UsageError for unknown placeholders."""
-    return tuple(_process(slot, known, ports, tools) for slot in found)
+    return tuple(
+        replace(_process(slot, known, ports, tools), link=ports.get(_link(slot), 0), via=_carrier(slot, found))
+        for slot in found
+    )
 
 
 def _process(slot: Slot, known: Mapping[str, str], ports: Mapping[str, int], tools: Mapping[str, Tool]) -> Process:

@@ -45,6 +45,10 @@ class Definition(_Shape):
     metrics: Http | None = None
     faults: bool = False
     """Whether faults may touch this role."""
+    when: str = ""
+    """Filled in, `off` leaves the role out."""
+    carries: tuple[str, ...] = ()
+    """Roles to which others speak through this one: {routes:NAME} are its ways, {links:ROLE} where others find them."""
 
 
 class Addresses(_Shape):

@@ -99,10 +99,10 @@ class Supervisor:
                 if fault.faultCode != _ALREADY_STARTED:
                     raise
 
-    def stop(self, name: str) -> None:
-        """End one process and keep it down until `start`; returns when it has ended."""
+    def stop(self, name: str, *, wait: bool = True) -> None:
+        """End one process and keep it down until `start`; returns when it has ended, or at once without `wait`."""
         with self._ask() as supervisor:
-            supervisor.stopProcess(name, True)
+            supervisor.stopProcess(name, wait)
 
     def stop_all(self) -> None:
         """Send every process its stop signal at once; returns before they have ended."""
