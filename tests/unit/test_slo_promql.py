@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.slo.promql import Matcher, counted, counts, may_be_idle, needs_all, parse, selectors, subtracts
+from holdfast.slo.promql import (
+    Matcher,
+    counted,
+    counts,
+    may_be_idle,
+    needs_all,
+    of_tenant,
+    parse,
+    selectors,
+    subtracts,
+)
 
 NEW = 'x{a="b"} unless x{a="b"} offset 5m and on(job, instance) (up_total and up_total offset 5m)'
 
@@ -100,3 +112,28 @@ def test_whether_a_query_may_give_no_number_where_nothing_happens(query, expecte
 def test_what_is_no_promql_is_refused_with_the_parsers_words():
     with pytest.raises(ValueError, match="unclosed"):
         selectors("sum(rate(x[{{.window}}])")
+
+
+def test_a_query_of_one_tenant_asks_it_of_every_selector_and_keeps_what_knows_no_tenants():
+    query = 'sum(rate(x{a="b"}[5s])) - sum(rate(y[5s] offset 1m)) / sum(z)'
+    own = Matcher("tenant", "=~", "acme|")
+    x, y, z = (one.matchers for one in selectors(of_tenant(query, "acme")))
+    assert (x, y, z) == ((Matcher("a", "=", "b"), own), (own,), (own,))
+    assert "offset 1m" in of_tenant(query, "acme")
+
+
+@pytest.mark.parametrize("value", ["a", 'a"b', "a\\b", "5\\d\\d", "a\nb", "a'b", "{}[5s]"])
+@pytest.mark.parametrize("shape", ["x{}", "rate(x{}[5m])", "rate(x{}[5m] offset 1m)", "max_over_time(x{}[5m:1m])"])
+def test_a_query_of_one_tenant_keeps_every_value_as_it_was(value, shape):
+    quoted = '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    (found,) = selectors(of_tenant(shape.replace("x{}", f"x{{a={quoted}}}"), "acme"))
+    assert found.matchers == (Matcher("a", "=", value), Matcher("tenant", "=~", "acme|"))
+
+
+@given(st.text(min_size=1, max_size=20))
+def test_a_tenants_name_is_taken_literally_whatever_it_is(tenant):
+    (found,) = selectors(of_tenant("x", tenant))
+    (matcher,) = found.matchers
+    assert re.fullmatch(matcher.value, tenant)
+    assert re.fullmatch(matcher.value, "")
+    assert not re.fullmatch(matcher.value, tenant + "x")

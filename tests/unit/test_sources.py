@@ -72,6 +72,13 @@ def test_only_judged_phases_of_each_slo_are_asked_at_their_ends():
     assert not any("{{" in promql for promql, _ in asked)
 
 
+def test_where_a_platform_tells_tenants_apart_only_our_own_requests_are_counted():
+    asked = []
+    Prometheus(lambda promql, _: asked.append(promql) or one("1"), tenant="harness").take(a_scenario(), ANCHOR)
+    assert 'sum(rate(gateway_requests_total{tenant=~"harness|"}[20s]))' in asked
+    assert any(one.startswith('up{job=~"gateway|engine"}[') for one in asked)  # whether it looked is asked of all
+
+
 def test_a_phase_of_any_length_is_asked_in_whole_milliseconds_because_promql_knows_no_fractions():
     asked = []
     played = a_scenario(stop="early").ending("baseline", 23.4567).ending("recovery", 60.0)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import ValidationError
 
@@ -41,12 +42,14 @@ class Fault(ABC):
     """process, resource, network, answer, engine, dependency, configuration or load."""
     words: ClassVar[Words]
     needs: ClassVar[tuple[str, ...]] = ()
-    """"root", and programs by name."""
+    """"root", NET_ADMIN, and programs by name."""
     Options: ClassVar[type[Options]] = Options
     bites_within: ClassVar[float] = 5.0
     """Seconds after `apply` in which it is to be seen: the fault's tolerance in time."""
     gone_within: ClassVar[float] = 30.0
     """Seconds after `undo` in which it is to be seen gone."""
+    shared: ClassVar[bool] = False
+    """Whether it strikes every replica of the role by its nature, so that none beside the target is spared."""
 
     @abstractmethod
     def apply(self, driver: Driver, strike: Strike) -> None:
@@ -80,7 +83,16 @@ class Fault(ABC):
             raise TargetError(f"{type(self).__name__} does not take these options: {told}") from error
 
 
+NET_ADMIN: Final = "CAP_NET_ADMIN"
+"""Root in a container often lacks it (capabilities(7), bit 12)."""
+
+
+def _may_change_networks() -> bool:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return any(int(line.split()[1], 16) & (1 << 12) for line in lines if line.startswith("CapEff:"))
+
+
 def missing(fault: Fault) -> tuple[str, ...]:
     """What this machine or user lacks of what a fault needs."""
-    lacks = {"root": os.geteuid() != 0}
+    lacks = {"root": os.geteuid() != 0, NET_ADMIN: not _may_change_networks()}
     return tuple(need for need in fault.needs if lacks.get(need, need != "root" and shutil.which(need) is None))

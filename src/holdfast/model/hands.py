@@ -43,10 +43,14 @@ class Doors(Protocol):
 
 
 class Link(NamedTuple):
-    """A way that traffic takes through the fault proxy: its name there, and the API of that proxy."""
+    """A way that traffic takes through the fault proxy: its name there, and the base URL of that proxy's API.
+
+    `question` may be sent there at any time: it is answered, with as much as can be had, and hung up on.
+    """
 
     name: str
     api: str
+    question: bytes = b"GET /health HTTP/1.0\r\n\r\n"
 
 
 class Links(Protocol):
@@ -79,13 +83,14 @@ class Supervision(Protocol):
 class Census(NamedTuple):
     """What the kernel says of a group: `kills` for want of memory, `throttled` periods of those that ran, bytes in use.
 
-    `guests` is how many processes of a fault's own are there.
+    `guests` is how many processes of a fault's own are there, `spent` the seconds of processor time that they had.
     """
 
     kills: int = 0
     throttled: int = 0
     memory: int = 0
     guests: int = 0
+    spent: float = 0.0
 
 
 class Groups(Protocol):
@@ -164,6 +169,9 @@ class Network(Protocol):
     def addresses(self, identity: Identity) -> tuple[Address, ...]:
         """Where it alone takes traffic, its admin port apart. Raises TargetError when it shares that address."""
 
+    def ways(self, identity: Identity) -> tuple[Address, ...]:
+        """Where its clients come to it, by another way than monitoring. Raises TargetError when there is none."""
+
     def connections(self, identity: Identity) -> tuple[Connection, ...]:
         """What it accepted there and is established now, also on an address that it shares; empty when it is gone."""
 
@@ -185,3 +193,49 @@ class Stores(Protocol):
 
     def store(self, identity: Identity) -> tuple[str, int]:
         """Host and port. Raises TargetError when it is no such store, or may not be touched."""
+
+
+class Configuration(Protocol):
+    """What a replica is configured by and reads again while it runs: replaced whole, the old kept aside by a name."""
+
+    def read(self, identity: Identity) -> bytes:
+        """As it is now. Raises TargetError when this replica has none."""
+
+    def replace(self, identity: Identity, content: bytes, aside: str) -> None:
+        """Keep the very bytes aside, then replace them; doing so twice keeps what was there first.
+
+        Raises TargetError when another name holds it already: then nobody could tell in which order to put back.
+        """
+
+    def aside(self, identity: Identity, name: str) -> bytes | None:
+        """What is kept under that name; None when nothing is."""
+
+    def put_back(self, identity: Identity, name: str) -> None:
+        """Bring back what is kept under that name and forget it; nothing happens when nothing is."""
+
+
+class Tenants(Protocol):
+    """Who may ask the platform."""
+
+    def key(self, tenant: str) -> str:
+        """An API key of that tenant. Raises TargetError when it has none."""
+
+
+class Scrapes(Protocol):
+    """Where a replica tells its own metrics."""
+
+    def metrics(self, identity: Identity) -> str:
+        """URL of its Prometheus exposition. Raises TargetError when it has none."""
+
+
+class Clocks(Protocol):
+    """The wall clock that a replica reads, where it can be shifted without anybody else's."""
+
+    def shift(self, identity: Identity, mark: str, seconds: float) -> None:
+        """Ahead by so many seconds, or behind. Raises TargetError when its clock is the machine's own."""
+
+    def ahead(self, identity: Identity) -> float:
+        """Seconds by which its answers are dated ahead of our clock, give or take one. Raises TargetError."""
+
+    def right(self, identity: Identity, mark: str) -> None:
+        """Take the shift of this mark away; nothing without."""

@@ -50,6 +50,8 @@ class Endpoints:
     api_key: str = field(repr=False)
     documents: str = ""
     """Empty on a platform that takes no documents."""
+    tenant: str = ""
+    """As whom the platform's own metrics know us, by their label `tenant`; empty where they tell nobody apart."""
 
     def of(self, endpoint: str) -> str:
         """Where a load profile's `endpoint` is asked. Raises PlatformError when this platform does not have it."""

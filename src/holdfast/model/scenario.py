@@ -135,6 +135,18 @@ class Experiment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """When a run is to be broken off for the sake of who uses the platform; no judgement, and never one's reason.
+
+    `burn` is how many times faster than the objective allows the budget may be spent, over the last `over` seconds.
+    """
+
+    slo: Slo
+    burn: float
+    over: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repeat:
     """How often a scenario is played for one answer; with a claim, the chance of a failed trial is what is judged."""
 
@@ -174,6 +186,9 @@ class Scenario:
     stop: Literal["end", "early"] = "end"
     """`early`: a phase ends as soon as everything asked of it is settled."""
     repeat: Repeat = Repeat()
+    halts: tuple[Halt, ...] = ()
+    crew: Mapping[str, str] = field(default_factory=dict)
+    """On a game day: a role -> what whoever has it does."""
     load: LoadProfile
     phases: tuple[Phase, ...]
     expect: tuple[Expectation, ...]

@@ -22,6 +22,7 @@ _COUNTING: Final = re.compile(
     rf"\b(?:rate|increase)\s*\(\s*(?P<series>{_SERIES})\s*\[\s*{WINDOW.pattern}\s*\](?P<rest>[^()]*)\)"
 )
 _TARGET: Final = "on(job, instance)"
+_STAND_IN: Final = "holdfast_value_"
 
 Op = Literal["=", "!=", "=~", "!~"]
 
@@ -91,6 +92,36 @@ def _stands_in(node: Expr) -> bool:
     if isinstance(node, BinaryExpr):
         return str(node.op) in {"or", "unless"}
     return isinstance(node, Call) and node.func.name in {"absent", "absent_over_time", "vector"}
+
+
+def of_tenant(query: str, tenant: str) -> str:
+    """The query over one tenant's series alone, and over those that know no tenants; its window must be filled in.
+
+    `label=~"NAME|"` also matches where there is no such label (https://prometheus.io/docs/prometheus/latest/querying/basics).
+    """
+    values: list[str] = []
+
+    def stand_in(op: promql_parser.MatchOp, label: str, value: str) -> promql_parser.Matcher:
+        """The parser writes values as they are, quotes and all: so plain words take their places in its tree."""
+        values.append(value)
+        return promql_parser.Matcher(op, label, f"{_STAND_IN}{len(values) - 1}_")
+
+    def narrowed(node: Expr) -> Expr | None:
+        inner = node.vector_selector if isinstance(node, MatrixSelector) else node
+        if not isinstance(inner, VectorSelector):
+            return None
+        matchers = inner.matchers.matchers
+        if any(one.value.startswith(_STAND_IN) for one in matchers):
+            return None  # of a range, whose selector was looked at before
+        kept = [stand_in(one.op, one.name, one.value) for one in matchers]
+        own = stand_in(promql_parser.MatchOp.Re, "tenant", f"{re.escape(tenant)}|")
+        inner.matchers = promql_parser.Matchers([*kept, own])
+        if isinstance(node, MatrixSelector):
+            node.vector_selector = inner
+        return promql_parser.parse(str(node))  # the tree takes in new nodes, not changed ones
+
+    text = str(promql_parser.transform(promql_parser.parse(query), None, narrowed))
+    return re.sub(rf'"{_STAND_IN}(\d+)_"', lambda found: _quoted(values[int(found[1])]), text)
 
 
 def counts(query: str) -> bool:

@@ -55,6 +55,8 @@ class Prometheus:
 
     query: Callable[[str, float], list[dict[str, Any]]]
     query_range: Callable[[str, float, float], list[dict[str, Any]]] = _no_ranges
+    tenant: str = ""
+    """Whose requests an SLO's counts are to hold: the harness's clients are no witness of what others sent."""
 
     def take(self, scenario: Scenario, anchor: Anchor) -> Metrics:
         """Everything a judgement of this run needs; trouble is named, not raised."""
@@ -94,9 +96,14 @@ class Prometheus:
             # A ratio tells of no numbers: there is nothing to hold beside the clients' count.
             return Counted(slo=slo.id, phase=phase.name, total=None, bad=None)
         queries = slo.indicator.total_query, slo.indicator.error_query
-        values = [self._number(query.replace("{{.window}}", window), at) for query in queries]
+        values = [self._number(self._own(query.replace("{{.window}}", window)), at) for query in queries]
         total, bad = (None if value is None else value * phase.length for value in values)
         return Counted(slo=slo.id, phase=phase.name, total=total, bad=bad)
+
+    def _own(self, promql: str) -> str:
+        from holdfast.slo.promql import of_tenant  # noqa: PLC0415 - the parser, where it is needed
+
+        return of_tenant(promql, self.tenant) if self.tenant else promql
 
     def _number(self, promql: str, at: float) -> float | None:
         result = self.query(promql, at)
@@ -111,8 +118,8 @@ class Prometheus:
         return [Series(name=name, labels=one["metric"], points=_points(one["values"], anchor)) for one in found]
 
 
-def connect(url: str) -> Prometheus:
-    """A client of the server at `url`; no request is made yet."""
+def connect(url: str, tenant: str = "") -> Prometheus:
+    """A client of the server at `url`, which counts for one tenant where it is named; no request is made yet."""
     from prometheus_api_client import PrometheusApiClientException, PrometheusConnect  # noqa: PLC0415 - a second, once
 
     client = PrometheusConnect(url=url, timeout=TIMEOUT)
@@ -131,7 +138,7 @@ def connect(url: str) -> Prometheus:
             raise RefusedError(_its_words(str(error))) from error
         return found
 
-    return Prometheus(query, query_range)
+    return Prometheus(query, query_range, tenant)
 
 
 def _its_words(text: str) -> str:

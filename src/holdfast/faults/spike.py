@@ -1,0 +1,32 @@
+"""`spike`: so many more requests a second, from one moment to the next, of clients that behave well otherwise."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from holdfast.faults.ways.crowd import CrowdFault, Often, saying
+
+
+class Options(Often):
+    """Who comes, how often, for how much."""
+
+    prompt_tokens: int = Field(100, ge=1, le=100_000, description="about as many tokens a prompt")
+    answer_tokens: int = Field(50, ge=1, le=10_000, description="tokens an answer")
+
+
+class Spike(CrowdFault):
+    """Seen to bite once one was answered or told 429."""
+
+    title: ClassVar = "crowded"
+    Options: ClassVar[type[Often]] = Options
+    manner: ClassVar = "ask"
+    proof: ClassVar = ("answered", "refused")
+    words: ClassVar = saying(
+        "start clients of {tenant} that ask {rate} times a second",
+        "the platform answered some of them, with 200 or 429",
+    )
+
+
+FAULT = Spike()
