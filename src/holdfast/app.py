@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import platform
 import sys
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 from holdfast import project, subject
 from holdfast.clock import Clock, SystemClock
 from holdfast.errors import InfrastructureError, PlatformError, SpecError, UsageError
+from holdfast.experiments.alone import alone
 from holdfast.gate import decide
 from holdfast.judge import judge
 from holdfast.load.planned import planned
@@ -25,11 +24,9 @@ from holdfast.store.reading import find_run, read_manifest, read_timeline
 from holdfast.undecidable import UndecidableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from holdfast.chaos.ledger import Entry
-    from holdfast.chaos.strike import Striker
     from holdfast.clock import Anchor
     from holdfast.errors import Problem
     from holdfast.gate import Decision
@@ -76,14 +73,13 @@ def plan(path: Path, place: Workplace) -> Plan:
     def offered(length: float) -> Sequence[float]:
         return planned(scenario.load, seed=scenario.seed, length=length, root=place.root).arrivals.dues
 
-    return make_plan(scenario, offered, _needs_root)
+    return make_plan(scenario, offered, _needs_of)
 
 
-def _needs_root(fault: str) -> bool | None:
+def _needs_of(fault: str) -> tuple[str, ...] | None:
     from holdfast import faults
-    from holdfast.faults.base import needs_root
 
-    return needs_root(faults.find(fault)) if fault in faults.names() else None
+    return faults.find(fault).needs if fault in faults.names() else None
 
 
 def refuse_undecidable(paths: Iterable[Path], place: Workplace) -> None:
@@ -94,26 +90,27 @@ def refuse_undecidable(paths: Iterable[Path], place: Workplace) -> None:
 
 
 def check(paths: Sequence[Path], root: Path) -> tuple[list[Path], list[Problem]]:
-    """The scenarios looked at (all of the project when none is named), and every problem with them, once."""
-    chosen = list(paths) or list(project.scenario_files(root))
+    """The files looked at (scenarios and experiments, all of the project when none is named), and every problem, once.
+
+    With a scenario goes all that it names.
+    """
+    from holdfast.experiments.check import experiment_problems, hold_problems
+
+    experiments = [path for path in paths if project.is_experiment(path, root)]
+    chosen = [path for path in paths if path not in experiments] if paths else list(project.scenario_files(root))
+    files = [*(experiments if paths else project.experiment_files(root))]
     problems: dict[Problem, None] = {}
     for path in chosen:
         try:
             scenario = project.load_scenario(path, root)
-            problems |= dict.fromkeys(_chaos_problems(scenario))
         except SpecError as error:
             problems |= dict.fromkeys(error.problems)
-    return chosen, sorted(problems)
-
-
-def _chaos_problems(scenario: Scenario) -> Iterator[Problem]:
-    from holdfast.chaos.toolkit import complaint
-    from holdfast.errors import Problem
-
-    for experiment in scenario.experiments.values():
-        found = complaint(experiment.document)
-        if found:
-            yield Problem(where=experiment.where, what=f"Chaos Toolkit refuses it: {found}")
+            continue
+        problems |= dict.fromkeys(hold_problems(scenario))
+        files += [root / one.where.file for one in scenario.experiments.values()]
+    for path in dict.fromkeys(files):
+        problems |= dict.fromkeys(experiment_problems(path, root))
+    return [*chosen, *experiments], sorted(problems)
 
 
 def up(
@@ -194,29 +191,6 @@ def run(
     return judge_folder(folder, write=True)
 
 
-@contextlib.contextmanager
-def alone(state: Path, *, wait: bool = False, stop: Stop | None = None) -> Iterator[None]:
-    """Hold a platform for one run. Raises InfrastructureError when another run holds it and we shall not wait.
-
-    Waiting looks at `stop` ten times a second, because a lock that blocks would sleep through a signal.
-    """
-    with (state / "run.lock").open("w") as lock:
-        while not _locked(lock):
-            if not wait or (stop and stop.signal):
-                hint = "wait for it, or use another platform with --state"
-                raise InfrastructureError(f"another run is using the platform in {state}", hint=hint)
-            SystemClock().sleep(0.1)
-        yield
-
-
-def _locked(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _play(
     scenario: Scenario,
     driver: Driver,
@@ -228,6 +202,7 @@ def _play(
 ) -> Path:
     from holdfast import early
     from holdfast.chaos.guard import watch_of
+    from holdfast.experiments.standing import sweep
     from holdfast.run import Run, begin
 
     try:
@@ -252,19 +227,6 @@ def _play(
     finally:
         guard.end()
     return folder
-
-
-def sweep(striker: Striker) -> None:
-    """Take back what a killed run left broken.
-
-    Raises FaultStuckError when that cannot be done, InfrastructureError when somebody alive still holds a fault.
-    """
-    book = striker.ledger
-    for entry in book.open_faults():
-        if book.leases.valid(entry.run):
-            told = f"{entry.run} holds a fault on this platform: {entry.fault} of {entry.name}"
-            raise InfrastructureError(told, hint="wait for it, or take it back: holdfast chaos undo")
-        striker.restore(entry)
 
 
 def _ports(
@@ -312,7 +274,7 @@ def _ports(
         striker=Striker(driver=driver, ledger=book, clock=place.clock, run=folder.name, seed=scenario.seed),
         start_load=start_load,
         start_chaos=start_chaos,
-        take_metrics=lambda played, anchor: prometheus.connect(endpoints.prometheus).take(played, anchor),
+        take_metrics=lambda *asked: prometheus.connect(endpoints.prometheus, endpoints.tenant).take(*asked),
         take_alerts=lambda since, until: alerts.notifications(endpoints.alerts, since, until),
         watch=watch,
     )
@@ -408,37 +370,6 @@ def keep(path: Path, told: Mapping[str, object]) -> Path:
 def subject_of(place: Workplace) -> str:
     """What is judged there: the Git commit with a digest of what differs from it; empty outside a checkout."""
     return subject.subject_of(place.root, apart=(place.runs, place.state))
-
-
-def open_faults(place: Workplace) -> tuple[Entry, ...]:
-    """Faults on the platform that were never seen gone. Raises PlatformError when no platform is up."""
-    return _striker(place).ledger.open_faults()
-
-
-def undo_faults(place: Workplace) -> Iterator[Entry]:
-    """Make every run let go, then undo its faults, newest first. Raises FaultStuckError once all were tried."""
-    from holdfast.chaos.strike import FaultStuckError
-
-    striker, stuck = _striker(place), None
-    for entry in striker.ledger.open_faults():
-        striker.ledger.leases.revoke(entry.run)
-    for entry in striker.ledger.open_faults():
-        try:
-            yield striker.restore(entry)
-        except FaultStuckError as error:
-            stuck = error
-    if stuck:
-        raise stuck
-
-
-def _striker(place: Workplace) -> Striker:
-    from holdfast.chaos import ledger
-    from holdfast.chaos.strike import Striker
-    from holdfast.platforms.connect import connect
-
-    driver = connect(place.state)
-    book = ledger.of(driver, place.clock)
-    return Striker(driver=driver, ledger=book, clock=place.clock, run="by hand", seed=0)
 
 
 def open_run(text: str, place: Workplace) -> Path:

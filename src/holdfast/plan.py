@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from holdfast.spec.experiment import calls
 from holdfast.undecidable import hopeless, idle, phases_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from holdfast.errors import Problem
-    from holdfast.model.scenario import Expectation, Experiment, Forecast, Phase, Scenario
+    from holdfast.model.scenario import Expectation, Forecast, Phase, Scenario
     from holdfast.undecidable import Offered
 
-    NeedsRoot = Callable[[str], bool | None]
-    """Name of a fault -> whether it needs root; None when no such fault is known."""
+    NeedsOf = Callable[[str], tuple[str, ...] | None]
+    """Name of a fault -> what it needs ("root", programs); None when no such fault is known."""
 
 TIMES: Final = (0.0, 0.1, 0.5, 1.0, 2.0)
 """How bad a service may truly be, as multiples of what is allowed."""
@@ -27,36 +28,47 @@ SETTLE: Final = 2.5
 ENDPOINTS: Final = ("gateway", "prometheus", "alerts")
 """What every run must reach: whom it loads, who counts a second time, and the watchdog of the alert path."""
 
-_STRIKE: Final = ("holdfast.chaos.activities", "strike")
+_ROOT: Final = "root"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strike:
-    """One fault of an experiment's method; `needs_root` is None for a fault that nobody knows."""
+    """One fault of an experiment's method; `needs` is None for a fault that nobody knows.
+
+    One of `count`, `percent` and `names` bounds it, the others are None or empty.
+    """
 
     fault: str
     role: str
-    count: int | str = 1
-    needs_root: bool | None = None
+    count: int | str | None = 1
+    percent: float | None = None
+    names: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPhase:
-    """A phase with the requests due in it, the faults of its experiment, and the actions there that are no fault."""
+    """A phase with the requests due in it, the faults of its experiment, and the actions there that are no fault.
+
+    `held` is for how many seconds its faults are left as they are.
+    """
 
     phase: Phase
     requests: int
     experiment: str = ""
     strikes: tuple[Strike, ...] = ()
+    held: float = 0.0
     others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What must be allowed and reachable: roles that faults may touch, faults that need root, places."""
+    """What must be allowed and reachable: roles that faults may touch, faults that need root, programs, places."""
 
     roles: tuple[str, ...]
     root: tuple[str, ...]
+    programs: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ENDPOINTS
     api_key: bool = True
 
@@ -109,10 +121,10 @@ class Plan:
         return tuple(one for one in self.forecasts if not one.can_pass)
 
 
-def make_plan(scenario: Scenario, offered: Offered, needs_root: NeedsRoot = lambda _: None) -> Plan:
+def make_plan(scenario: Scenario, offered: Offered, needs_of: NeedsOf = lambda _: None) -> Plan:
     """The plan for the requests that are offered."""
     arrivals = offered(scenario.length)
-    phases = tuple(_planned(phase, scenario, arrivals, needs_root) for phase in scenario.phases)
+    phases = tuple(_planned(phase, scenario, arrivals, needs_of) for phase in scenario.phases)
     forecasts = tuple(_forecast(one, scenario, arrivals) for one in scenario.expect)
     return Plan(
         scenario=scenario.name,
@@ -130,44 +142,45 @@ def make_plan(scenario: Scenario, offered: Offered, needs_root: NeedsRoot = lamb
     )
 
 
-def _planned(phase: Phase, scenario: Scenario, arrivals: Sequence[float], needs_root: NeedsRoot) -> PlannedPhase:
+def _planned(phase: Phase, scenario: Scenario, arrivals: Sequence[float], needs_of: NeedsOf) -> PlannedPhase:
     experiment = scenario.experiments[phase.chaos] if phase.chaos else None
-    actions = _actions(experiment) if experiment else []
+    actions = calls(experiment.document, "method") if experiment else ()
     return PlannedPhase(
         phase=phase,
         requests=sum(1 for due in arrivals if phase.start <= due < phase.end),
         experiment=experiment.title if experiment else "",
-        strikes=tuple(_strike(one, needs_root) for one in actions if _is_strike(one)),
-        others=tuple(str(one.get("name", "")) for one in actions if not _is_strike(one)),
+        strikes=tuple(_strike(one.arguments, needs_of) for one in actions if one.func == "strike"),
+        held=sum(_seconds(one.arguments) for one in actions if one.func == "hold"),
+        others=tuple(one.name for one in actions if one.func not in {"strike", "hold"}),
     )
 
 
-def _actions(experiment: Experiment) -> list[dict[str, Any]]:
-    method: Any = experiment.document.get("method") or []
-    return [one for one in method if isinstance(one, dict) and one.get("type") == "action"]
+def _strike(given: Mapping[str, Any], needs_of: NeedsOf) -> Strike:
+    fault, names, options = str(given.get("fault", "")), given.get("names"), given.get("options")
+    percent, count = given.get("percent"), given.get("count")
+    return Strike(
+        fault=fault,
+        role=str(given.get("role", "")),
+        count=1 if not names and percent is None and count is None else count,
+        percent=percent,
+        names=tuple(map(str, names)) if isinstance(names, list) else (),
+        options=dict(options) if isinstance(options, dict) else {},
+        needs=needs_of(fault),
+    )
 
 
-def _provider(action: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = action.get("provider")
-    return found if isinstance(found, dict) else {}
-
-
-def _is_strike(action: Mapping[str, Any]) -> bool:
-    return (_provider(action).get("module"), _provider(action).get("func")) == _STRIKE
-
-
-def _strike(action: Mapping[str, Any], needs_root: NeedsRoot) -> Strike:
-    found = _provider(action).get("arguments")
-    given = found if isinstance(found, dict) else {}
-    fault, role = str(given.get("fault", "")), str(given.get("role", ""))
-    return Strike(fault=fault, role=role, count=given.get("count", 1), needs_root=needs_root(fault))
+def _seconds(given: Mapping[str, Any]) -> float:
+    found = given.get("seconds")
+    return float(found) if isinstance(found, int | float) else 0.0
 
 
 def _needs(strikes: Iterable[Strike]) -> Needs:
     known = tuple(strikes)
+    programs = (need for one in known for need in one.needs or () if need != _ROOT)
     return Needs(
         roles=tuple(dict.fromkeys(one.role for one in known)),
-        root=tuple(dict.fromkeys(one.fault for one in known if one.needs_root)),
+        root=tuple(dict.fromkeys(one.fault for one in known if _ROOT in (one.needs or ()))),
+        programs=tuple(dict.fromkeys(programs)),
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast import stats
 from holdfast.errors import Location, Problem, SpecError, UsageError
 from holdfast.expect import kinds, shape_of
 from holdfast.expect.base import Context
-from holdfast.model.scenario import Expectation, Experiment, Phase, Repeat, Scenario
+from holdfast.model.scenario import Expectation, Experiment, Halt, Phase, Repeat, Scenario
 from holdfast.slo.files.read import named_in, read_slos
+from holdfast.spec.experiment import calls
 from holdfast.spec.profile import read_profile
 from holdfast.spec.scenario import MOST_TRIALS, LoadShape, ScenarioShape, salvaged
 from holdfast.spec.shapes import shaped
@@ -19,7 +21,6 @@ from holdfast.units import show_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from holdfast.model.load import LoadProfile
     from holdfast.model.slo import Slo
@@ -71,6 +72,32 @@ def scenario_files(root: Path) -> tuple[Path, ...]:
     return tuple(sorted((root / "scenarios").rglob("*.yaml")))
 
 
+def experiment_files(root: Path) -> tuple[Path, ...]:
+    """Every Chaos Toolkit experiment of the project, in name order."""
+    return tuple(sorted((root / "chaos").glob("*.yaml")))
+
+
+def is_experiment(path: Path, root: Path) -> bool:
+    """Whether a file lies where experiments do."""
+    return path.resolve().parent == (root / "chaos").resolve()
+
+
+def load_experiment(name: str, root: Path) -> tuple[Experiment, Source]:
+    """One experiment by its name in chaos/ or by its path, and its text with places. Raises UsageError or SpecError."""
+    path = root / "chaos" / f"{name}.yaml"
+    path = path if path.is_file() else Path(name)
+    reading = _Reading(root)
+    text = reading.text(path)
+    if text is None:
+        known = [file.stem for file in experiment_files(root)]
+        raise UsageError(f"no experiment {name!r}", hint=did_you_mean(path.stem, known))
+    file = name_in(root, path)
+    found = _experiment(path.stem, text, file, reading)
+    if found is None or reading.problems:
+        raise SpecError(tuple(reading.problems))
+    return found, read(text, file)
+
+
 def load_slos(root: Path) -> dict[str, Slo]:
     """Every SLO under slos/. Raises SpecError with all problems."""
     reading = _Reading(root)
@@ -102,6 +129,7 @@ def read_scenario(text: str, file: str, reading: _Reading) -> Scenario:
     experiments = _experiments(shape, source, reading)
     expect = _expectations(shape, source, slos, phases, reading)
     repeat = _repeat(whole, source, reading)
+    halts = _halts(whole, source, slos, reading)
     if reading.problems or load is None or whole is None:
         raise SpecError(tuple(reading.problems))
     return Scenario(
@@ -112,6 +140,8 @@ def read_scenario(text: str, file: str, reading: _Reading) -> Scenario:
         alpha=round(1 - shape.confidence, 12),
         stop=shape.stop,
         repeat=repeat,
+        halts=halts,
+        crew=shape.crew,
         load=load,
         phases=phases,
         expect=expect,
@@ -132,6 +162,24 @@ def _repeat(shape: ScenarioShape | None, source: Source, reading: _Reading) -> R
         hint = f"times: {needed} is the least" if needed <= MOST_TRIALS else f"it would take {needed}: claim less"
         reading.problems.append(source.problem(("repeat", "times"), what, hint=hint))
     return Repeat(times=times, fails_at_most=claim)
+
+
+def _halts(
+    shape: ScenarioShape | None, source: Source, slos: Mapping[str, Slo], reading: _Reading
+) -> tuple[Halt, ...]:
+    """What breaks a run off; an SLO that no client can see would never do so."""
+    found = []
+    for index, one in enumerate(shape.halt_when if shape else ()):
+        slo, where = slos.get(one.slo), ("halt-when", index, "slo")
+        if slo is None and not reading.broken:
+            what = f"no SLO is named {one.slo!r}"
+            reading.problems.append(source.problem(where, what, hint=did_you_mean(one.slo, sorted(slos))))
+        elif slo is not None and slo.sli is None:
+            what = f"{one.slo} is not seen by clients"
+            reading.problems.append(source.problem(where, what, hint="a halt looks at answers as clients get them"))
+        elif slo is not None:
+            found.append(Halt(slo=slo, burn=one.burn, over=one.over))
+    return tuple(found)
 
 
 def _slos(reading: _Reading) -> dict[str, Slo]:
@@ -233,9 +281,8 @@ def _experiment(name: str, text: str, file: str, reading: _Reading) -> Experimen
 
 def _roles(document: Mapping[str, Any]) -> tuple[str, ...]:
     """The roles that the method's actions name, for the plan to show."""
-    activities = [one for one in document["method"] if isinstance(one, dict) and one.get("type") == "action"]
-    arguments = [(one.get("provider") or {}).get("arguments") or {} for one in activities]
-    return tuple(dict.fromkeys(str(one["role"]) for one in arguments if "role" in one))
+    named = (one.arguments.get("role") for one in calls(document, "method"))
+    return tuple(dict.fromkeys(str(role) for role in named if role is not None))
 
 
 def _expectations(

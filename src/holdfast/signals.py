@@ -26,6 +26,7 @@ def stoppable() -> Iterator[Stop]:
 
     def ask(number: int, _: object) -> None:
         stop.signal = signal.Signals(number).name
+        stop.asked += 1
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -36,5 +37,7 @@ def stoppable() -> Iterator[Stop]:
 
 
 def exit_code(name: str) -> ExitCode:
-    """128 and the signal's number: 130 for SIGINT, 143 for SIGTERM."""
+    """128 and the signal's number: 130 for SIGINT, 143 for SIGTERM; a run halted otherwise has proved nothing."""
+    if not name.startswith("SIG"):
+        return ExitCode.UNKNOWN
     return ExitCode.INTERRUPTED if name == "SIGINT" else ExitCode.TERMINATED

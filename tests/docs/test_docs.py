@@ -15,6 +15,7 @@ from holdfast import expect, faults, stats
 from holdfast.cli import cli
 from holdfast.errors import ExitCode
 from holdfast.expect.invariant import INVARIANTS
+from holdfast.experiments.shapes import SHAPES
 from holdfast.load.record import Outcome
 from holdfast.model.slo import ClientSli
 from holdfast.model.verdict import State
@@ -105,9 +106,20 @@ def test_every_kind_of_expectation_says_when_it_is_what(kind: str):
     assert [state for state in ("PASS", "FAIL", "UNKNOWN") if state not in section and kind != "invariant"] == []
 
 
-@pytest.mark.parametrize("name", [*faults.names(), *INVARIANTS])
-def test_every_fault_and_every_invariant_has_its_row(name: str):
+@pytest.mark.parametrize("name", INVARIANTS)
+def test_every_invariant_has_its_row(name: str):
     assert f"\n| `{name}` |" in reference("scenario.md")
+
+
+@pytest.mark.parametrize("name", faults.names())
+def test_every_fault_has_its_row_and_its_section(name: str):
+    assert f"\n| `{name}` |" in reference("faults.md")
+    assert f"\n## {name}\n" in reference("faults.md")
+
+
+@pytest.mark.parametrize("argument", sorted({key for shape in SHAPES.values() for key in shape.model_fields}))
+def test_every_argument_of_our_activities_has_its_row(argument: str):
+    assert f"\n| `{argument}` |" in reference("scenario.md")
 
 
 @pytest.mark.parametrize("name", [check.name for check in checks(a_timeline())])

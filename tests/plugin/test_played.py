@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast import app
+from holdfast.clock import SystemClock
 from holdfast.errors import ExitCode, InfrastructureError
+from holdfast.experiments.standing import standing
 from holdfast.objectives.generate import rule_files
 from holdfast.platforms import lifecycle, tools
 
@@ -102,7 +103,7 @@ def test_sigterm_undoes_the_fault(short, platform, workers):
         session.kill()
     assert (session.returncode, time.monotonic() - before < 120) == (ExitCode.TERMINATED, True), said
     assert '"kind": "interrupted"' in events(short)
-    assert app.open_faults(app.Workplace(root=short.root, state=platform, runs=short.root / "runs")) == ()
+    assert standing(platform, SystemClock()) == ()
 
 
 def events(project) -> str:

@@ -258,6 +258,22 @@ def test_anything_but_gone_or_refused_may_still_be_there(ledger, step):
     assert [one.step for one in ledger.open_faults()] == [step]
 
 
+@pytest.mark.parametrize("late", ["lapsed", "undone"])
+def test_one_that_was_seen_gone_is_not_opened_again_by_somebody_who_took_it_back_too(ledger, late):
+    # The run and two reapers may do it at once; whoever is last has found it open before the first saw it gone.
+    for step in ("asked", "applied", "undone", "gone", late):
+        write(ledger, "a", step)
+    assert ledger.open_faults() == ()
+
+
+@pytest.mark.parametrize("again", ["applied", "observed", "unseen", "astray", "stuck"])
+def test_one_that_was_seen_gone_and_strikes_again_is_open(ledger, again):
+    # A harness that stood still between "asked" and the strike, and goes on after others took the fault back.
+    for step in ("asked", "gone", again):
+        write(ledger, "a", step)
+    assert [one.step for one in ledger.open_faults()] == [again]
+
+
 def test_faults_of_other_runs_can_be_told_apart(ledger):
     write(ledger, "a", "asked", run="one")
     write(ledger, "b", "asked", run="two")

@@ -15,7 +15,7 @@ from holdfast.report.plan import chance, plan_text, plans_text
 from holdfast.testing import a_scenario
 
 GOLDEN = Path(__file__).parent / "golden"
-KILL = Strike(fault="kill", role="engine", count=1, needs_root=False)
+KILL = Strike(fault="kill", role="engine", count=1, needs=())
 
 
 def a_forecast(name, *numbers, power, **changes):
@@ -64,7 +64,7 @@ def a_plan(*strikes, **changes):
         "trials": 1,
         "requests": 900,
         "phases": phases,
-        "needs": Needs(roles=("engine",), root=tuple(one.fault for one in struck if one.needs_root)),
+        "needs": Needs(roles=("engine",), root=tuple(one.fault for one in struck if one.needs)),
         "forecasts": (CALM, BROKEN, FAST, SEEN),
         "joint": tuple(Joint(times=t, least=low, most=high) for t, (low, high) in zip(TIMES, JOINT, strict=True)),
         "problems": (),
@@ -78,7 +78,7 @@ def test_a_plan_as_it_is_printed(golden):
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_no_line_is_wider_than_the_terminal(width):
-    lines = plan_text(a_plan(KILL, replace(KILL, fault="netem", needs_root=True)), width).splitlines()
+    lines = plan_text(a_plan(KILL, replace(KILL, fault="netem", needs=("root",))), width).splitlines()
     # At 60 columns heads and names of expectations are as long as they are.
     assert max(len(line) for line in lines if width > 60 or "takes" in line or "requests expected" in line) <= width
 
@@ -92,7 +92,7 @@ def test_a_fault_is_told_with_role_and_count_and_its_phase():
 
 
 def test_root_is_asked_for_by_the_fault_that_needs_it():
-    rooted = replace(KILL, fault="netem", needs_root=True)
+    rooted = replace(KILL, fault="netem", needs=("root",))
     assert "role engine on the platform's allow-list; root for netem" in plan_text(a_plan(KILL, rooted))
     assert "role engine on the platform's allow-list; no root" in plan_text(a_plan())
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.chaos import ledger
 from holdfast.chaos.guard import watch_of
+from holdfast.chaos.lease import LENGTH
 from holdfast.chaos.strike import LetGoError, Striker, Wanted
 from holdfast.clock import SystemClock
 from holdfast.platforms.connect import connect
@@ -86,7 +87,8 @@ def _state(configuration: Mapping[str, Any]) -> Path:
 
 def _striker(configuration: Mapping[str, Any]) -> Striker:
     driver, clock = connect(_state(configuration)), SystemClock()
-    book, run = ledger.of(driver, clock), str(configuration.get("holdfast_run", f"chaos-run-{os.getpid()}"))
+    book = ledger.of(driver, clock, float(configuration.get("holdfast_lease", LENGTH)))
+    run = str(configuration.get("holdfast_run", f"chaos-run-{os.getpid()}"))
     return Striker(
         driver=driver,
         ledger=book,

@@ -6,6 +6,7 @@ each other, and what they hold together is this process's life.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,7 +14,6 @@ import threading
 from typing import IO, TYPE_CHECKING, Final
 
 from holdfast import faults
-from holdfast.chaos import lease
 from holdfast.errors import HoldfastError, InfrastructureError
 from holdfast.platforms import pids
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from holdfast.model.fault import Strike
     from holdfast.model.platform import Driver
 
-_EVERY: Final = lease.LENGTH / 5
+_OFTEN: Final = 5
+"""Times in its length that a lease is renewed: a few may be late."""
 _STARTS: Final = 20.0
 
 
@@ -31,6 +32,7 @@ class Watch:
 
     def __init__(self, driver: Driver, ledger: Ledger, run: str) -> None:
         self._driver, self._ledger, self._run = driver, ledger, run
+        self._every = ledger.lease / _OFTEN
         self._held: dict[str, Strike] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -41,18 +43,19 @@ class Watch:
         """Hold the lease and start the reaper, once. Raises InfrastructureError when it does not start."""
         with self._lock:
             self._renew()
-            if self._reaper is None or self._reaper.poll() is not None:
-                self._reaper = start_reaper(self._driver.address, self._run)
+            # Renewed from here on: a busy machine may take longer to start a reaper than the lease lasts.
             if self._thread is None:
                 self._over.clear()
                 self._thread = threading.Thread(target=self._keep, name=f"lease of {self._run}", daemon=True)
                 self._thread.start()
+            if self._reaper is None or self._reaper.poll() is not None:
+                self._reaper = start_reaper(self._driver.address, self._run)
 
     def end(self) -> None:
         """Nothing is held any more: the lease is given back, and the reaper sees that and ends."""
         self._over.set()
         if self._thread is not None:
-            self._thread.join(_EVERY)
+            self._thread.join(self._every)
         with self._lock:
             reaper, self._reaper, self._thread = self._reaper, None, None
             self._ledger.leases.release(self._run)
@@ -76,16 +79,15 @@ class Watch:
             raise InfrastructureError(f"no lease could be written: {error}", hint="is the disk full?") from error
 
     def _keep(self) -> None:
-        while not self._over.wait(_EVERY):
+        while not self._over.wait(self._every):
             if self._ledger.leases.revoked(self._run):
                 return
-            try:
+            # What cannot be renewed ends with its lease, and the record says so: that is what leases are for.
+            with contextlib.suppress(InfrastructureError):
                 self._renew()
-                for strike in list(self._held.values()):
+            for strike in list(self._held.values()):
+                with contextlib.suppress(HoldfastError, OSError):
                     faults.find(strike.fault).renew(self._driver, strike)
-            except (HoldfastError, OSError):
-                # What cannot be renewed ends with its lease, and the record says so: that is what leases are for.
-                continue
 
 
 def start_reaper(address: str, run: str) -> subprocess.Popen[str]:

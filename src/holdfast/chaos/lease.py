@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from holdfast.clock import Clock
 
 LENGTH: Final = 20.0
-"""Seconds that a fault may outlive the last sign of life of its run; at most 30 by the fourth law."""
+"""Seconds that a fault may outlive the last sign of life of its run, at most; the fourth law allows 30."""
+SHORTEST: Final = 2.0
+"""Shorter ones end by a busy machine alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,20 +34,25 @@ class Lease:
     until: float
     revoked: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises TypeError for what only a file that is no lease can hold."""
+        if not (isinstance(self.holder, str) and isinstance(self.until, int | float)):
+            raise TypeError(f"not a lease: {self}")
+
 
 @dataclass(frozen=True, slots=True)
 class Leases:
-    """The leases of one platform; `folder` need not exist."""
+    """The leases of one platform; `folder` need not exist. Those written here hold for `length` seconds."""
 
     folder: Path
     clock: Clock
+    length: float = LENGTH
 
     def renew(self, run: str, holder: str) -> Lease:
-        """Hold for LENGTH from now; a lease once revoked stays so. Raises OSError when it cannot be kept."""
+        """Hold for `length` from now; a lease once revoked stays so. Raises OSError when it cannot be kept."""
         found = self.find(run)
-        lease = Lease(
-            run=run, holder=holder, until=self.clock.monotonic() + LENGTH, revoked=bool(found and found.revoked)
-        )
+        until = self.clock.monotonic() + self.length
+        lease = Lease(run=run, holder=holder, until=until, revoked=bool(found and found.revoked))
         self._write(lease)
         return lease
 

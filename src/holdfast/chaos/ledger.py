@@ -11,7 +11,8 @@ import os
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from holdfast.chaos.lease import Leases
+from holdfast.chaos.lease import LENGTH, SHORTEST, Leases
+from holdfast.errors import UsageError
 from holdfast.model.fault import Strike
 from holdfast.model.platform import Identity
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 OVER: Final = frozenset({"gone", "refused"})
 """Steps after which nothing of a fault is left."""
+_LATE: Final = frozenset({"lapsed", "undone"})
+"""Steps of somebody who took back what another had seen gone already: they break nothing anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +62,13 @@ class Ledger:
 
     path: Path
     clock: Clock
+    lease: float = LENGTH
+    """Seconds for which this process holds its faults without a sign of life."""
 
     @property
     def leases(self) -> Leases:
         """Who may hold faults on this platform, beside the ledger."""
-        return Leases(self.path.with_suffix(".leases"), self.clock)
+        return Leases(self.path.with_suffix(".leases"), self.clock, self.lease)
 
     def write(
         self,
@@ -113,7 +118,12 @@ class Ledger:
 
     def open_faults(self, run: str | None = None) -> tuple[Entry, ...]:
         """The last step of each fault that may still be there, newest first: undo goes last in, first out."""
-        last = {entry.id: entry for entry in self.entries() if run in (None, entry.run)}
+        last: dict[str, Entry] = {}
+        for entry in self.entries():
+            before = last.get(entry.id)
+            late = before is not None and before.step in OVER and entry.step in _LATE
+            if run in (None, entry.run) and not late:
+                last[entry.id] = entry
         return tuple(entry for entry in reversed(last.values()) if entry.step not in OVER)
 
     def lapsed_faults(self) -> tuple[Entry, ...]:
@@ -121,9 +131,11 @@ class Ledger:
         return tuple(entry for entry in self.open_faults() if not self.leases.valid(entry.run))
 
 
-def of(driver: Driver, clock: Clock) -> Ledger:
-    """The ledger of a platform."""
-    return Ledger(driver.ledger(), clock)
+def of(driver: Driver, clock: Clock, lease: float = LENGTH) -> Ledger:
+    """The ledger of a platform. Raises UsageError for a lease that would let a fault outlive its run for too long."""
+    if not SHORTEST <= lease <= LENGTH:
+        raise UsageError(f"a lease of {lease:g} s is not possible", hint=f"from {SHORTEST:g}s to {LENGTH:g}s")
+    return Ledger(driver.ledger(), clock, lease)
 
 
 def _torn(handle: int) -> bool:

@@ -27,7 +27,7 @@ from holdfast.platforms import pids
 from holdfast.platforms.connect import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from holdfast.chaos.ledger import Entry, Ledger
     from holdfast.model.platform import Driver
@@ -48,8 +48,10 @@ class Reaper:
         """Undo what may be undone, newest first; how many faults are still open. Raises PlatformError without one."""
         driver = connect(self.state)
         book = ledger.of(driver, SystemClock())
-        for entry in self._due(book, ended=ended):
-            _take_back(driver, book, entry)
+        # All are undone before the first is waited for: none outlives its lease because another one is slow to go.
+        undone = [entry for entry in self._due(book, ended=ended) if _try(_undo, driver, book, entry)]
+        for entry in undone:
+            _try(_see_gone, driver, book, entry)
         return len(self._mine(book.open_faults()))
 
     def release(self) -> None:
@@ -64,24 +66,34 @@ class Reaper:
         return tuple(entry for entry in entries if self.run in ("", entry.run))
 
 
-def _take_back(driver: Driver, book: Ledger, entry: Entry) -> None:
+def _undo(striker: Striker, entry: Entry) -> None:
     """Written as a step of the run that struck, so that its record says who ended its fault."""
-    striker = Striker(driver=driver, ledger=book, clock=SystemClock(), run=entry.run, seed=0)
     if entry.step not in {"lapsed", "undone", "stuck"}:
-        told = f"taken back by process {os.getpid()}"
-        book.write(
+        striker.ledger.write(
             id=entry.id,
             run=entry.run,
             fault=entry.fault,
             step="lapsed",
             target=entry.target,
-            detail=told,
+            detail=f"taken back by process {os.getpid()}",
             options=entry.options,
         )
+    striker.undo(entry)
+
+
+def _see_gone(striker: Striker, entry: Entry) -> None:
+    striker.see_gone(entry)
+
+
+def _try(part: Callable[[Striker, Entry], None], driver: Driver, book: Ledger, entry: Entry) -> bool:
+    """Whether it was done. What was not is told, and tried again at the next look."""
     try:
-        striker.restore(entry)
-    except HoldfastError as error:
-        print(f"{entry.fault} of {entry.name}: {error}", file=sys.stderr, flush=True)
+        part(Striker(driver=driver, ledger=book, clock=SystemClock(), run=entry.run, seed=0), entry)
+    except Exception as error:  # noqa: BLE001 - one fault's bug must not keep the others from being taken back
+        told = error if isinstance(error, HoldfastError) else f"{type(error).__name__}: {error}"
+        print(f"{entry.fault} of {entry.name}: {told}", file=sys.stderr, flush=True)
+        return False
+    return True
 
 
 def beside(reaper: Reaper, holder: pids.Incarnation) -> int:

@@ -112,10 +112,18 @@ class Striker:
 
     def restore(self, entry: Entry, within: float | None = None) -> Entry:
         """Undo one fault and see it gone. Raises FaultStuckError when it is not gone in time."""
+        self.undo(entry)
+        return self.see_gone(entry, within)
+
+    def undo(self, entry: Entry) -> None:
+        """Start taking one fault back."""
+        faults.find(entry.fault).undo(self.driver, entry.strike)
+        self._write("undone", entry.strike)
+
+    def see_gone(self, entry: Entry, within: float | None = None) -> Entry:
+        """Wait until one that was undone is gone. Raises FaultStuckError when it is not in time."""
         found, strike = faults.find(entry.fault), entry.strike
         within = found.gone_within if within is None else within
-        found.undo(self.driver, strike)
-        self._write("undone", strike)
         sight = self._wait(lambda: found.gone(self.driver, strike), within, lambda: False)
         if not sight.seen:
             detail = f"not seen gone within {within:g} s" + (f": {sight.detail}" if sight.detail else "")
@@ -137,7 +145,7 @@ class Striker:
             raise TargetError("this is not the platform that the run began on", hint="holdfast status")
 
     def _strike(self, found: Fault, wanted: Wanted, target: Identity, spared: list[Identity]) -> Entry:
-        strike = Strike(id=_id(), fault=wanted.fault, target=target, options=wanted.options)
+        strike = Strike(id=_id(), fault=wanted.fault, target=target, options=wanted.options, lease=self.ledger.lease)
         self.guard.watch(strike)
         if self.let_go():
             raise LetGoError(f"{self.run} was asked to let go: {target.name} is not struck")
@@ -153,7 +161,7 @@ class Striker:
 
     def _astray(self, found: Fault, strike: Strike, spared: list[Identity]) -> Entry | None:
         """A bystander that was hit too: then nobody knows what was tested."""
-        for other in spared[:1]:
+        for other in () if found.shared else spared[:1]:
             sight = found.bites(self.driver, replace(strike, target=other))
             if sight.seen:
                 return self._write("astray", strike, _because(f"{other.name} was hit too", sight))

@@ -21,7 +21,9 @@ _FILES = {
     "budget": ("budget",),
     "load": ("load",),
     "chaos": ("chaos",),
+    "gameday": ("gameday",),
     "capacity": ("capacity",),
+    "engine": ("engine",),
 }
 _WHERE = {verb: f"{__name__}.{file}:{verb}" for file, verbs in _FILES.items() for verb in verbs}
 

@@ -150,9 +150,9 @@ def _driver(place: Workplace) -> Driver:
 
 
 def _alone(place: Workplace, driver: Driver | None, stop: Stop) -> Any:
-    from holdfast import app
+    from holdfast.experiments.alone import alone
 
-    return app.alone(place.state, stop=stop) if driver else nullcontext()
+    return alone(place.state, stop=stop) if driver else nullcontext()
 
 
 def _rig(

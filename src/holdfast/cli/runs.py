@@ -319,9 +319,10 @@ def _as_it_is() -> Iterator[None]:
 
 
 def _exit_code(report_code: ExitCode, stop: Stop) -> ExitCode:
-    """A signal has its own code, but never hides a platform that was not restored."""
+    """A signal has its own code, but never hides a platform that was not restored; a halt has what was judged."""
+    from holdfast.run import HALT
     from holdfast.signals import exit_code
 
-    if stop.signal is None or report_code is ExitCode.NOT_RESTORED:
+    if stop.signal is None or stop.signal == HALT or report_code is ExitCode.NOT_RESTORED:
         return report_code
     return exit_code(stop.signal)

@@ -60,21 +60,25 @@ def _phase(one: PlannedPhase, plan: Plan, width: int) -> list[str]:
     if not one.experiment:
         return [line]
     faults = [*map(_strike, one.strikes), *(f"also {name}, which is no fault known here" for name in one.others)]
-    told = f"{one.experiment}: {'; '.join(faults) or 'strikes nothing'}"
+    held = f", held for {show_duration(one.held)}" if one.held else ""
+    told = f"{one.experiment}: {'; '.join(faults) or 'strikes nothing'}{held}"
     whole = f"{line}  {told}"
     return [whole] if len(whole) <= width else [line, *_wrapped(told, " " * 6, width)]
 
 
 def _strike(one: Strike) -> str:
-    unknown = " (no such fault)" if one.needs_root is None else ""
-    return f"{one.fault} {one.count} of role {one.role}{unknown}"
+    unknown = " (no such fault)" if one.needs is None else ""
+    options = ", ".join(f"{name}: {value}" for name, value in one.options.items())
+    how_many = ", ".join(one.names) or (f"{one.percent:g}%" if one.percent is not None else f"{one.count}")
+    return f"{one.fault} {how_many} of role {one.role}" + (f" ({options})" if options else "") + unknown
 
 
 def _needs(needs: Needs, width: int) -> list[str]:
     roles = f"role {', '.join(needs.roles)} on the platform's allow-list" if needs.roles else "none"
     root = f"root for {', '.join(needs.root)}" if needs.root else "no root"
+    programs = f"; {', '.join(needs.programs)}" if needs.programs else ""
     rows = {
-        "faults": f"{roles}; {root}" if needs.roles else roles,
+        "faults": f"{roles}; {root}{programs}" if needs.roles else roles,
         "gateway": "reachable" + (", with the platform's API key" if needs.api_key else ""),
         "prometheus": "reachable: the second witness of every count",
         "alerts": "Alertmanager and its receiver reachable, and their watchdog heard",

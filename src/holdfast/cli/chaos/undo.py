@@ -1,0 +1,31 @@
+"""chaos undo: every run lets go of its faults, and each is seen gone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from holdfast.cli.options import JSON, STATE, workplace
+from holdfast.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command("undo")
+@STATE
+@JSON
+def command(state: Path | None, *, as_json: bool) -> int:
+    """Undo every open fault, newest first, and see it gone.  Example: holdfast chaos undo
+
+    Runs that hold one are made to let go. With --json each fault is one line.
+    """
+    from holdfast.experiments.standing import undo
+
+    place = workplace(state)
+    for entry in undo(place.state, place.clock):
+        click.echo(json.dumps(asdict(entry)) if as_json else f"{entry.fault} of {entry.name}: {entry.step}")
+    return ExitCode.PASS

@@ -1,0 +1,121 @@
+"""Which faults and experiments there are, and which of them this machine and this platform can have."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from inspect import isfunction, isroutine
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from holdfast import faults, project
+from holdfast.errors import HoldfastError
+from holdfast.faults.base import missing
+from holdfast.model import hands
+from holdfast.spec.experiment import calls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from holdfast.faults.base import Fault
+    from holdfast.model.platform import Driver
+
+_PACKAGE = faults.__name__
+_KINDS = frozenset(
+    one for one in vars(hands).values() if getattr(one, "_is_protocol", False) and one.__module__ == hands.__name__
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One fault: `lacks` is what stands in its way here, empty where nothing does."""
+
+    name: str
+    family: str
+    title: str
+    needs: tuple[str, ...]
+    hands: tuple[str, ...]
+    lacks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """One experiment of the project; `trouble` says why it cannot be read."""
+
+    name: str
+    title: str
+    strikes: tuple[str, ...]
+    trouble: str = ""
+
+
+def fault_rows(driver: Driver | None) -> tuple[Row, ...]:
+    """Every fault; without a platform only the machine is asked."""
+    return tuple(_row(name, faults.find(name), driver) for name in faults.names())
+
+
+def _row(name: str, fault: Fault, driver: Driver | None) -> Row:
+    asks = asked_hands(fault)
+    refused = tuple(_refusals(asks, driver)) if driver else ()
+    return Row(
+        name=name,
+        family=fault.family,
+        title=fault.title,
+        needs=fault.needs,
+        hands=tuple(kind.__name__ for kind in asks),
+        lacks=(*missing(fault), *refused),
+    )
+
+
+def _refusals(kinds: Iterable[type], driver: Driver) -> Iterator[str]:
+    for kind in kinds:
+        try:
+            driver.hand(kind)
+        except HoldfastError as error:
+            yield str(error)
+
+
+def asked_hands(fault: Fault) -> tuple[type, ...]:
+    """The kinds of hand that its code can ask a driver for: those that its module, or what that shares, imports."""
+    todo, seen = [type(fault).__module__], set[str]()
+    found: dict[str, type] = {}
+    while todo:
+        name = todo.pop()
+        if name in seen or not name.startswith(_PACKAGE + "."):
+            continue
+        seen.add(name)
+        for value in vars(sys.modules[name]).values():
+            if isinstance(value, type) and value in _KINDS:
+                found[value.__name__] = value
+            todo.append(value.__name__ if isinstance(value, ModuleType) else _home(value))
+    return tuple(found[name] for name in sorted(found))
+
+
+def _home(value: object) -> str:
+    """Where a class or function was written."""
+    known = isinstance(value, type) or isfunction(value) or isroutine(value)
+    return str(getattr(value, "__module__", "") or "") if known else ""
+
+
+def experiment_rows(root: Path) -> tuple[Known, ...]:
+    """Every experiment in chaos/."""
+    return tuple(_known(path, root) for path in project.experiment_files(root))
+
+
+def _known(path: Path, root: Path) -> Known:
+    try:
+        found, _ = project.load_experiment(str(path), root)
+    except HoldfastError as error:
+        return Known(name=path.stem, title="", strikes=(), trouble=str(error))
+    strikes = (one.arguments for one in calls(found.document, "method") if one.func == "strike")
+    told = tuple(f"{one.get('fault')} of {one.get('role')}" for one in strikes)
+    return Known(name=found.name, title=found.title, strikes=told)
+
+
+def as_dict(rows: Iterable[Row], known: Iterable[Known]) -> dict[str, Any]:
+    """For machines."""
+    return {
+        "schema": "holdfast/chaos-list/v1",
+        "faults": [asdict(one) for one in rows],
+        "experiments": [asdict(one) for one in known],
+    }

@@ -1,0 +1,90 @@
+"""Faults that may still be on a platform: who holds each and for how long, and how all of them are taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from holdfast.chaos import ledger
+from holdfast.chaos.strike import FaultStuckError, Striker
+from holdfast.errors import InfrastructureError
+from holdfast.platforms.connect import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
+
+    from holdfast.chaos.ledger import Entry
+    from holdfast.clock import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One fault that was never seen gone: its last step, `age` seconds ago, and who answers for it."""
+
+    last: Entry
+    age: float
+    holder: str
+    """pid@ticks of the process that renews the lease; empty where nobody alive does."""
+    left: float
+    """Seconds of the lease; 0 says that anybody may take the fault back."""
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        what = f"{self.last.fault} of {self.last.name}: {self.last.step} {self.age:.0f}s ago, run {self.last.run}"
+        if not self.holder:
+            return f"{what}; nobody holds it, the reaper takes it back"
+        return f"{what}; held by process {self.holder.partition('@')[0]}, lease {self.left:.0f}s"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines; seconds."""
+        last = self.last
+        told = {"id": last.id, "fault": last.fault, "target": last.name, "role": last.role, "unit": last.unit}
+        held = {"holder": self.holder or None, "lease_left": self.left}
+        return {**told, "run": last.run, "step": last.step, "detail": last.detail, "age": self.age, **held}
+
+
+def standing(state: Path, clock: Clock) -> tuple[Standing, ...]:
+    """Every open fault, newest first. Raises PlatformError when no platform is up."""
+    book = ledger.of(connect(state), clock)
+    return tuple(_standing(book, entry, clock) for entry in book.open_faults())
+
+
+def _standing(book: ledger.Ledger, entry: Entry, clock: Clock) -> Standing:
+    lease, valid = book.leases.find(entry.run), book.leases.valid(entry.run)
+    return Standing(
+        last=entry,
+        age=max(0.0, clock.monotonic() - entry.monotonic),
+        holder=lease.holder if lease and valid else "",
+        left=max(0.0, lease.until - clock.monotonic()) if lease and valid else 0.0,
+    )
+
+
+def undo(state: Path, clock: Clock) -> Iterator[Entry]:
+    """Make every run let go, then undo its faults, newest first. Raises FaultStuckError once all were tried."""
+    driver = connect(state)
+    striker = Striker(driver=driver, ledger=ledger.of(driver, clock), clock=clock, run="by hand", seed=0)
+    for entry in striker.ledger.open_faults():
+        striker.ledger.leases.revoke(entry.run)
+    stuck: FaultStuckError | None = None
+    for entry in striker.ledger.open_faults():
+        try:
+            yield striker.restore(entry)
+        except FaultStuckError as error:
+            stuck = error
+    if stuck:
+        raise stuck
+
+
+def sweep(striker: Striker) -> None:
+    """Take back what a killed run left broken.
+
+    Raises FaultStuckError when that cannot be done, InfrastructureError when somebody alive still holds a fault.
+    """
+    book = striker.ledger
+    for entry in book.open_faults():
+        if book.leases.valid(entry.run):
+            told = f"{entry.run} holds a fault on this platform: {entry.fault} of {entry.name}"
+            raise InfrastructureError(told, hint="wait for it, or take it back: holdfast chaos undo")
+        striker.restore(entry)
