@@ -7,12 +7,15 @@ record is sealed.
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from holdfast import early
+from holdfast.chaos.ledger import OVER
 from holdfast.clock import Anchor
 from holdfast.errors import HoldfastError, InfrastructureError
+from holdfast.halting import Burn, burns, why_halt
 from holdfast.load import cut
 from holdfast.load.live import Pulse, Tail
 from holdfast.model.scenario import SHORTEST
@@ -39,17 +42,31 @@ TICK: Final = 0.1
 _CLEAN: Final = 2.0
 """Seconds of a phase before its fault: two scrapes, so that no count falls between two phases' windows."""
 _CHAOS_ENDS: Final = 45.0
+_AT_ONCE: Final = 2
+"""Somebody who asks so often does not want to wait for the experiment to end by itself."""
 _AHEAD: Final = 0.5
 """Seconds from telling the load to stop to its last request: several ticks, so that it has surely heard."""
 
 
+HALT: Final = "halt"
+"""What stands for a signal where a run was broken off by its own rule or by somebody's button."""
+
+
 @dataclass(slots=True)
 class Stop:
-    """Set from a signal handler; the loop looks at it every tick."""
+    """What people say to a run, from a signal handler or another thread; the loop looks at it every tick."""
 
     signal: str | None = None
     asked: int = 0
     """How often."""
+    why: str = ""
+    notes: deque[tuple[str, str]] = field(default_factory=deque)
+    """(who, what) to be written into the record."""
+
+    def halt(self, why: str) -> None:
+        """Ask once more for the run to be broken off and its faults undone."""
+        self.signal, self.asked = self.signal or HALT, self.asked + 1
+        self.why = self.why or why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +83,10 @@ class Glimpse:
     """The newest thing worth a line of its own."""
     limit: float = 0.1
     """Seconds by which the client may be late before the run proves nothing."""
+    burns: tuple[Burn, ...] = ()
+    """How fast the budgets are spent that may halt the run."""
+    broken: tuple[str, ...] = ()
+    """Faults that may be there now."""
 
 
 class RunningChaos(Protocol):
@@ -130,9 +151,11 @@ class Run:
     note: str = ""
     told: tuple[str, ...] = ()
     """What settled the phase that is being played, when it ends early."""
+    burns: tuple[Burn, ...] = ()
 
     def __post_init__(self) -> None:
-        self.tail = Tail(self.record.folder / LINES, keeps=self.scenario.stop == "early")
+        back = max((halt.over for halt in self.scenario.halts), default=0.0)
+        self.tail = Tail(self.record.folder / LINES, keeps=self.scenario.stop == "early", back=back)
 
     def play(self) -> None:
         """Run to the end and seal. What goes wrong on the way is an event, so that the judgement can say so.
@@ -259,7 +282,9 @@ class Run:
     def _tick(self) -> None:
         self.tail.look()
         self._copy_ledger()
+        self._write_notes()
         now, pulse = self.record.now(), self.tail.pulse()
+        self._halt_if_burning(now)
         current = next((phase for phase in self.scenario.phases if phase.start <= now < phase.end), None)
         name = current.name if current else ("starting" if now < 0 else "draining")
         self.ports.watch(
@@ -272,7 +297,31 @@ class Run:
                 fault=self.fault,
                 note=self.note,
                 limit=allowed_lateness(self.scenario, pulse.ttft),
+                burns=self.burns,
+                broken=self._broken(),
             )
+        )
+
+    def _halt_if_burning(self, now: float) -> None:
+        if not self.scenario.halts or not 0 <= now < self.scenario.length or self.stop.signal:
+            return
+        self.burns = burns(self.tail.recent, self.scenario.halts, now)
+        if why := why_halt(self.burns, self.dues[0] if self.dues else 0.0, now):
+            self.record.event("halt", detail=why)
+            self.note = f"halted: {why}"
+            self.stop.halt(why)
+
+    def _write_notes(self) -> None:
+        while self.stop.notes:
+            who, what = self.stop.notes.popleft()
+            self.record.event("note", by=who, text=what)
+
+    def _broken(self) -> tuple[str, ...]:
+        last = {event.data["id"]: event for event in self.faults}
+        return tuple(
+            f"{one.data['fault']} of {one.data['target']} since second {one.t:.0f}: {one.data['step']}"
+            for one in last.values()
+            if one.data["step"] not in OVER
         )
 
     def _copy_ledger(self) -> None:
@@ -304,7 +353,7 @@ class Run:
             if self.stop.signal:
                 chaos.abort()
             deadline = self.clock.monotonic() + _CHAOS_ENDS
-            while chaos.alive() and self.clock.monotonic() < deadline:
+            while chaos.alive() and self.clock.monotonic() < deadline and self.stop.asked < _AT_ONCE:
                 self.clock.sleep(TICK)
         for entry in self.ports.ledger.open_faults(self.record.folder.name):
             try:
@@ -315,8 +364,10 @@ class Run:
     def _close(self) -> None:
         """Take what the platform knows, and seal."""
         self._copy_ledger()
+        self._write_notes()
         if self.stop.signal:
-            self.record.event("interrupted", signal=self.stop.signal)
+            name = f"{self.stop.signal}: {self.stop.why}" if self.stop.why else self.stop.signal
+            self.record.event("interrupted", signal=name)
         self._look_whether_restored()
         self._collect()
         for name, chaos in self.chaos.items():

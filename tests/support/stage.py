@@ -170,6 +170,7 @@ class Stage:
     deaf: bool = False
     lasts: float = 5.0
     metrics_of: Scenario | None = None
+    seen_by: Callable[[Glimpse], None] | None = None
 
     def play(self) -> Timeline:
         """The record, as whoever judges reads it."""
@@ -199,7 +200,7 @@ class Stage:
             start_chaos=lambda _: self._start_chaos(ledger),
             take_metrics=self._take_metrics,
             take_alerts=lambda *_: [],
-            watch=self.seen.append,
+            watch=self.seen_by or self.seen.append,
         )
 
     def _start_load(self, zero: float, folder: Path) -> Any:

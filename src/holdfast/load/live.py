@@ -140,11 +140,14 @@ class Shares:
 class Tail:
     """Follows one NDJSON record; a line still being written is left for the next look.
 
-    With `keeps` it also holds the requests in `known`, for a run that may end by what they show.
+    With `keeps` it also holds the requests in `known`, for a run that may end by what they show; with `back`, in
+    `recent` those that ended in the last so many seconds.
     """
 
     path: Path
     keeps: bool = False
+    back: float = 0.0
+    recent: deque[Mapping[str, Any]] = field(default_factory=deque)
     known: Prefix = field(default_factory=Prefix)
     started: bool = False
     ended: bool = False
@@ -225,10 +228,18 @@ class Tail:
             self._errors[line["outcome"]] += 1
         if self.keeps:
             self.known.take(line)
+        if self.back:
+            self._remember(line)
         if line["sent"] is not None:
             self._late.take(line["sent"] - line["due"])
         if line["first"] is not None:
             self._answer(line, line["done"] or line["first"])
+
+    def _remember(self, line: Mapping[str, Any]) -> None:
+        """Lines come in the order in which requests end, so the oldest is always the first."""
+        self.recent.append(line)
+        while self.recent and (self.recent[0]["done"] or 0.0) < (line["done"] or 0.0) - self.back:
+            self.recent.popleft()
 
     def _answer(self, line: dict[str, Any], done: float) -> None:
         self._firsts.append((done, line["first"] - line["due"]))

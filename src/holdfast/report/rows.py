@@ -162,6 +162,10 @@ def _event(t: float, kind: str, data: Mapping[str, Any]) -> Row:
             what, tone = ("every replica is ready again", "good") if whole else ("not every replica is ready", "bad")
         case "failed":
             what, tone = "the run failed", "bad"
+        case "halt":
+            what, tone = "the run is broken off", "bad"
+        case "note":
+            what = f"{word.pop('by', '?')} notes"
         case "end":
             whole = data.get("complete") is True
             word.pop("complete", None)

@@ -73,6 +73,21 @@ def _repeated(value: object) -> object:
     return {"times": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+_LONGEST_BACK: Final = 60.0
+
+
+def _recent(seconds: float) -> float:
+    if not _SHORTEST <= seconds <= _LONGEST_BACK:
+        raise FieldError("a halt looks back 1s to 60s", "it is there to be quick")
+    return seconds
+
+
+class _Halt(Strict):
+    slo: str
+    burn: float = Field(gt=0, allow_inf_nan=False)
+    over: Annotated[Duration, AfterValidator(_recent)] = 10.0
+
+
 class ScenarioShape(Strict):
     """A scenario file as it is written."""
 
@@ -83,6 +98,8 @@ class ScenarioShape(Strict):
     confidence: Annotated[Ratio, AfterValidator(_confident)] = 0.95
     stop: Literal["end", "early"] = "end"
     repeat: Annotated[_Repeat, BeforeValidator(_repeated, json_schema_input_type=int | _Repeat)] = _Repeat(times=1)
+    halt_when: list[_Halt] = Field(default_factory=list, alias="halt-when")
+    crew: dict[str, str] = Field(default_factory=dict)
     load: str
     phases: list[_Phase] = Field(min_length=1)
     expect: list[dict[str, Any]] = Field(min_length=1)
