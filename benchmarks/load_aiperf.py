@@ -1,26 +1,25 @@
 """AIPerf as one of the clients of load_streams.py: its own stamps, from its raw export, beside the server's.
 
-All its processes stay on the client's CPU: unfair to a design of many processes, but it is the cost per core. AIPerf is
-named by HOLDFAST_AIPERF, and a folder with a tokenizer by HOLDFAST_TOKENIZER, so that nothing is fetched.
+All its processes stay on the client's CPU: unfair to a design of many processes, but it is the cost per core. Its
+streams begin evenly over an answer's length, as all the others' do. AIPerf is named by HOLDFAST_AIPERF, and a folder
+with a tokenizer by HOLDFAST_TOKENIZER, so that nothing is fetched.
+
+It stamps every event, so that all three errors are of what every other client's are. Written for AIPerf 0.13.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
-import subprocess
 import tempfile
-import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from load_foreign import Program
 
 from holdfast.load.selftest.client import SETTLE, _parser
 from holdfast.load.selftest.server import Pace, pin
-from holdfast.load.selftest.stamps import Sighting, errors_of, spread, streams_of
+from holdfast.load.selftest.stamps import Sighting, errors_of, streams_of
 
 if TYPE_CHECKING:
     import argparse
@@ -34,31 +33,23 @@ def main() -> None:
     options = _parser().parse_args()
     pin(options.cpu)
     pace = Pace(tokens=options.tokens, first=options.first, gap=options.gap)
-    warm, began = pace.seconds + SETTLE, time.monotonic()
+    warm, program = pace.seconds + SETTLE, Program()
     with tempfile.TemporaryDirectory() as folder:
-        _run(options, warm + options.seconds + 1, Path(folder))
+        program.run(_words(options, pace, warm + options.seconds + 1, Path(folder)), {})
         lines = (Path(folder) / "profile_export_raw.jsonl").read_text(encoding="utf-8").splitlines()
-    wall = time.monotonic() - began
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     records = [json.loads(line) for line in lines]
     streams = streams_of([sighting(one) for one in records if one.get("status") == _OK and one["responses"]])
     begin = float(streams.arrived.min()) + warm
-    found = {
-        "errors": asdict(errors_of(streams, begin, begin + options.seconds)),
-        "lag": asdict(spread(np.zeros(0))),
-        "cpu": (used.ru_utime + used.ru_stime) / wall,
-        "failed": 0,
-        "refused": 0,
-    }
-    options.out.write_text(json.dumps(found), encoding="utf-8")
+    program.report(options.out, errors_of(streams, begin, begin + options.seconds), failed=0)
 
 
-def _run(options: argparse.Namespace, seconds: float, folder: Path) -> None:
+def _words(options: argparse.Namespace, pace: Pace, seconds: float, folder: Path) -> list[str]:
     words = [os.environ["HOLDFAST_AIPERF"], "profile", "--model", "stamped", "--url", options.url]
     words += ["--tokenizer", os.environ["HOLDFAST_TOKENIZER"], "--endpoint-type", "chat", "--streaming"]
-    words += ["--concurrency", str(options.streams), "--benchmark-duration", str(seconds), "--workers-max", "1"]
-    words += ["--isl", "16", "--osl", str(options.tokens), "--export-level", "raw", "--artifact-dir", str(folder)]
-    subprocess.run([*words, "--ui", "none", "--no-server-metrics"], check=True, capture_output=True)
+    words += ["--concurrency", str(options.streams), "--concurrency-ramp-duration", str(pace.seconds)]
+    words += ["--benchmark-duration", str(seconds), "--workers-max", "1", "--isl", "16", "--osl", str(options.tokens)]
+    words += ["--export-level", "raw", "--artifact-dir", str(folder)]
+    return [*words, "--ui", "none", "--no-server-metrics", "--no-gpu-telemetry"]
 
 
 def sighting(record: dict[str, Any]) -> Sighting:
