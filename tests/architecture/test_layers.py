@@ -15,15 +15,16 @@ DECIDING = {"judge", "trust", "plan", "undecidable", "gate", "trials", "recoveri
 
 FLOORS = (
     {"cli", "__main__", "plugin"},  # faces: words to calls
-    {"watch", "signals"},  # what a person sees of a run, and how they stop it
+    {"watch", "signals", "gameday"},  # what a person sees of a run, and how they stop it
     {"app", "play"},  # composition root: the only place that knows every adapter; play calls it as often as asked
-    {"run", "objectives", "loadtest"},  # the one impure loop; what follows from SLO files; load without a scenario
-    {"load", "chaos", "faults", "platforms", "sources", "subject"},  # adapters
-    DECIDING | {"early", "report", "schema", "testing"},  # pure
+    # The one impure loop; what follows from SLO files; load, an engine, an experiment by itself.
+    {"run", "objectives", "loadtest", "engines", "experiments"},
+    {"load", "chaos", "faults", "proxy", "platforms", "sources", "subject"},  # adapters
+    DECIDING | {"early", "halting", "report", "schema", "testing"},  # pure
     {"store"},  # text in and out
     {"project", "settings"},
     {"expect"},
-    {"slo", "definitions", "capacity"},
+    {"slo", "definitions", "capacity", "calibration"},
     {"spec"},
     {"model"},  # frozen nouns
     {"arrivals"},  # when requests come: processes and shapes
@@ -135,7 +136,7 @@ def test_the_pure_floors_neither_start_processes_nor_open_the_network():
         "locust",
         "psutil",
     }
-    pure = FLOORS[5] | {"expect", "slo", "definitions", "capacity", "spec", "model"}
+    pure = FLOORS[5] | {"expect", "slo", "definitions", "capacity", "calibration", "spec", "model"}
     pure |= {"arrivals", "errors", "units", "stats"}
     found = [
         f"{module}:{line} imports {target}"

@@ -38,7 +38,7 @@ def load_on_time(timeline: Timeline) -> Check:
     """Requests left when they were due, the client's own loop was not late, and its workers' clocks are one."""
     limit = allowed_lateness(timeline.scenario, _median_ttft(timeline.load.requests))
     late, lag = _told(_lateness(timeline), limit), _told(_lags(timeline), limit)
-    what, trouble = "the tightest latency bound" if timeline.scenario.expect else "the median time to a first token", ""
+    what = "the tightest latency bound" if timeline.scenario.expect else "the median time to a first token"
     if late is None or lag is None:
         seen = trouble = "the load generator recorded no timing"
     else:
@@ -180,8 +180,10 @@ def _core(load: LoadRecord) -> str:
     """What share of a core a process had: little, where it was kept from running; nearly all, where it had too much."""
     beats = load.beats.sort_values("t")
     spans = beats.groupby("worker", dropna=False)["t"].diff()[beats["cpu"].notna()]
-    share = float((beats["cpu"] * spans).sum() / spans.sum()) if spans.sum() > 0 else math.nan
-    return "" if math.isnan(share) else f", with {show_ratio(round(share, 2))} of a core"
+    whole = float(spans.sum())
+    if not whole > 0:
+        return ""
+    return f", with {show_ratio(round(float((beats['cpu'] * spans).sum()) / whole, 2))} of a core"
 
 
 def _clocks(timeline: Timeline, limit: float) -> str:

@@ -30,8 +30,7 @@ def prometheus_watched(timeline: Timeline) -> Check:
     if not trouble and not 0 < timeline.metrics.interval <= _SLOWEST_SCRAPE:
         trouble = f"a scrape interval of {timeline.metrics.interval:g} s"
     most = _SCRAPES_MISSED * timeline.metrics.interval + 0.5
-    gaps = [] if trouble else [_gap([t for t, _ in one.points], timeline.scenario.phases) for one in series]
-    widest = max(gaps, default=0.0)
+    widest = max((_gap([t for t, _ in one.points], timeline.scenario.phases) for one in series), default=0.0)
     if not trouble and not widest <= most:
         trouble = f"a scrape gap of {show_duration(round(widest, 1))}"
     return check_of(
