@@ -164,9 +164,7 @@ def _repeat(shape: ScenarioShape | None, source: Source, reading: _Reading) -> R
     return Repeat(times=times, fails_at_most=claim)
 
 
-def _halts(
-    shape: ScenarioShape | None, source: Source, slos: Mapping[str, Slo], reading: _Reading
-) -> tuple[Halt, ...]:
+def _halts(shape: ScenarioShape | None, source: Source, slos: Mapping[str, Slo], reading: _Reading) -> tuple[Halt, ...]:
     """What breaks a run off; an SLO that no client can see would never do so."""
     found = []
     for index, one in enumerate(shape.halt_when if shape else ()):

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.option("--for", "length", type=Seconds(), help="Hold the fault for so long instead of what the file says.")
 @click.option("--seed", default=0, show_default=True, help="Chooses among the replicas: same seed, same targets.")
-@click.option(
-    "--lease", type=Seconds(), default="20s", show_default=True, help="How long faults may outlive us."
-)
+@click.option("--lease", type=Seconds(), default="20s", show_default=True, help="How long faults may outlive us.")
 @click.option("--dry-run", is_flag=True, help="Say what would be struck, how, and how it would be taken back.")
 @STATE
 @RUNS
