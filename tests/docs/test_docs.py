@@ -154,12 +154,18 @@ def test_every_sli_that_clients_witness_is_in_the_reference(sli: str):
 def test_every_option_and_role_of_the_platform_is_in_the_reference():
     file = ROOT / "platform" / "local" / "sim.yaml"
     read, page = profile.read(file.read_text(encoding="utf-8"), file.name), reference("platform.md")
-    rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| `")}
+    options, roles = page.partition("## Options")[2], page.partition("## Options")[0]
     for name, value in read.options.items():
-        assert value.replace("{home}", "platform/local") in rows[f"`{name}`"], name
+        assert value.replace("{home}", "platform/local") in _rows(options)[f"`{name}`"], name
     for one in read.processes:
-        row = rows[f"`{one.name}`"]
+        row = _rows(roles)[f"`{one.name}`"]
         assert row.endswith(f"| {'yes' if one.faults else 'no'} |"), one.name
+
+
+def _rows(page):
+    """The first row of each name."""
+    lines = [line for line in page.splitlines() if line.startswith("| `")]
+    return {line.split("|")[1].strip(): line for line in reversed(lines)}
 
 
 def test_every_alert_of_the_platform_is_in_the_reference():

@@ -25,9 +25,14 @@ pytestmark = [
 ]
 HUNGRY = (sys.executable, "-SE", "-c", "x = []\nwhile True:\n    x.append(bytes(4096)) if len(x) < 10000 else None")
 """Wants all the time there is, and takes 40 MB bit by bit, as fast as it may."""
+GROWING = (
+    *(sys.executable, "-SE", "-c"),
+    "import time\nx = []\nwhile True:\n    x.append(bytes(65536)) if len(x) < 5000 else None\n    time.sleep(0.01)",
+)
+"""Takes 6 MB a second for most of a minute: it is sure to want more after the strike."""
 IDLE = (sys.executable, "-SE", "-c", "import signal; signal.pause()")
 FAMILY = ("cpu_quota", "cpu_stress", "memory_stress", "oom")
-BUSY = {"cpu_quota": HUNGRY, "oom": HUNGRY, "cpu_stress": IDLE, "memory_stress": IDLE}
+BUSY = {"cpu_quota": HUNGRY, "oom": GROWING, "cpu_stress": IDLE, "memory_stress": IDLE}
 """What each fault's target must do to be struck: who wants nothing loses nothing."""
 OPTIONS = {"memory_stress": {"mebibytes": 8, "left": 4}, "cpu_stress": {"cores": 0.1, "workers": 2}}
 
@@ -79,7 +84,7 @@ def test_a_blind_one_is_never_seen_to_bite(world, name):
     fault, strike = faults.find(name), a_strike(world, name)
     assert not fault.bites(world, strike).seen
     world.hand(Groups).confine(world.identity("engine-2"), strike.id, cpus=0.05)  # it struck another one
-    eventually(lambda: world.hand(Groups).census(strike.id).throttled or BUSY[name] is IDLE)
+    eventually(lambda: world.hand(Groups).census(strike.id).throttled or BUSY[name] is not HUNGRY)
     assert not fault.bites(world, strike).seen
 
 

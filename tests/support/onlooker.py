@@ -103,7 +103,7 @@ class Onlooker:
 
     name = "on paper"
     address = "nowhere"
-    allowed = frozenset(ROLES) - {"receiver", "links"}
+    allowed = frozenset(ROLES) - {"links"}
 
     def roles(self):
         return tuple(ROLES)
