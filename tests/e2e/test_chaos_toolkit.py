@@ -27,7 +27,8 @@ pytestmark = [
 def toolkit(bench, *words):
     """`chaos` as its user starts it; it writes its log and journal into the project's folder."""
     return subprocess.Popen(
-        [CHAOS, "--no-version-check", *words],
+        # A shell's background jobs ignore SIGINT, and so would their children.
+        ["env", "--default-signal=INT", CHAOS, "--no-version-check", *words],
         cwd=bench.root,
         env=bench.environment(),
         stdout=subprocess.PIPE,

@@ -110,7 +110,7 @@ def test_an_engine_that_hangs_raises_its_alert_and_one_that_comes_back_clears_it
 def test_kill_9_of_the_supervisor_leaves_none_of_the_real_programs(state, started, until):
     platform = started
     whom = [pids.parse(text) for text in platform.record.remembered]
-    assert len(whom) == 10
+    assert len(whom) == 12
     pids.send(platform.record.supervisor.who, signal.SIGKILL)
     until(lambda: not any(map(pids.exists, whom)), seconds=3)
     assert {row.state for row in lifecycle.status(state)} == {"dead"}
