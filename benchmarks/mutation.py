@@ -34,7 +34,12 @@ SURVIVORS: Final = Path(tempfile.gettempdir()) / "holdfast-mutation-survivors.di
 GROUPS: Final = (
     (
         ("src/holdfast/stats/*.py",),
-        ("tests/unit/test_stats*.py", "tests/property/test_stats*.py", "tests/property/test_comparison_laws.py"),
+        (
+            "tests/unit/test_stats*.py",
+            "tests/unit/test_steady.py",
+            "tests/property/test_stats*.py",
+            "tests/property/test_comparison_laws.py",
+        ),
     ),
     (("src/holdfast/trust/*.py",), ("tests/unit/test_trust*.py", "tests/fail_open/test_ours.py")),
     (

@@ -68,7 +68,31 @@ def test_nothing_counted_is_not_zero():
     assert math.isnan(Sketch.merged([]).quantile(0.99))
 
 
-@pytest.mark.parametrize("values", [[math.nan], [0.1, math.nan], [-0.1]])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seconds", [0.0, LEAST / 2, LEAST])
+def test_what_is_shorter_than_a_tenth_of_a_millisecond_counts_as_that(seconds):
+    assert Sketch.of([seconds]).quantile(0.5) == LEAST
+
+
+def test_what_is_hardly_longer_than_that_is_known_as_well_as_any_other():
+    seconds = LEAST * 1.001
+    assert Sketch.of([seconds]).quantile(0.5) == pytest.approx(seconds, rel=ACCURACY)
+    assert Sketch.of([seconds]) != Sketch.of([LEAST])
+
+
+def test_the_whole_range_of_shares_is_from_the_least_to_the_largest():
+    sketch = Sketch.of([0.1, 0.2, 0.3])
+    assert sketch.quantile(0) == pytest.approx(0.1, rel=ACCURACY)
+    assert sketch.quantile(1) == pytest.approx(0.3, rel=ACCURACY)
+
+
+def test_only_a_sketch_of_the_same_counts_is_equal():
+    assert Sketch.of([0.1]) == Sketch.of([0.1])
+    assert Sketch.of([0.1]) != Sketch.of([0.2])
+    assert Sketch.of([0.1]) != {"1": 1}
+
+
+@pytest.mark.parametrize("values", [[math.nan], [0.1, math.nan], [-0.1], [None]])
 def test_what_is_not_known_is_not_counted(values):
     with pytest.raises(ValueError, match="seconds"):
         Sketch.of(values)
@@ -84,6 +108,17 @@ def test_a_sketch_travels_as_json(values):
 def test_a_broken_message_is_refused(told):
     with pytest.raises(ValueError, match="bucket"):
         Sketch.from_json(told)
+
+
+def test_the_bucket_after_the_last_does_not_exist():
+    buckets = len(Sketch().counts)
+    assert Sketch.from_json({str(buckets - 1): 1}) == Sketch.of([math.inf])
+    with pytest.raises(ValueError, match="bucket"):
+        Sketch.from_json({str(buckets): 1})
+
+
+def test_a_bucket_may_be_said_to_hold_nothing():
+    assert Sketch.from_json({"3": 0}) == Sketch()
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, math.nan])

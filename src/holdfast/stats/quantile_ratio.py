@@ -35,6 +35,8 @@ BEYOND: Final = 10
 """Requests beyond the quantile without which its place is anybody's guess."""
 _SIGNIFICANT: Final = 2.0
 """Politis and White: correlations below this times sqrt(log10(n) / n) are taken for none."""
+_QUIET: Final = 5
+"""So many of them in a row end the memory: max(5, sqrt(log10(n))), which is 5 for any n that fits a machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,15 +131,15 @@ def _error(sides: Sequence[_Spread], *, runs: int) -> tuple[float, float]:
     parts.append((sum(side.between for side in sides), runs - len(sides)))
     total = sum(variance for variance, _ in parts)
     doubt = sum(variance**2 / max(1, freedom) for variance, freedom in parts if variance)
-    return math.sqrt(total), total**2 / doubt if 0 < doubt < math.inf else 1.0
+    return math.sqrt(total), total**2 / doubt if doubt > 0 else 1.0
 
 
 def _spread(side: Sequence[Values], share: float, random: np.random.Generator) -> _Spread:
     import numpy as np  # noqa: PLC0415
 
-    blocks = [block_length(run > _quantile(side, share)) for run in side]
-    within = _variance(_resampled(side, blocks, share, random))
-    count = sum(math.ceil(len(run) / block) for run, block in zip(side, blocks, strict=True))
+    cut = [(run, block_length(run > _quantile(side, share))) for run in side]
+    within = _variance(_resampled(cut, share, random))
+    count = sum(math.ceil(len(run) / block) for run, block in cut)
     each = np.array([_quantile([run], share) for run in side])
     apart = _variance(each) / len(each) if len(each) > 1 else 0.0
     return _Spread(within=within, blocks=count, between=max(0.0, apart - within))
@@ -151,21 +153,19 @@ def _variance(quantiles: NDArray[np.float64]) -> float:
     return float(np.var(np.log(quantiles), ddof=1)) if usable else math.inf
 
 
-def _resampled(
-    side: Sequence[Values], blocks: Sequence[int], share: float, random: np.random.Generator
-) -> NDArray[np.float64]:
-    """The quantile of RESAMPLES sides like this one, made of blocks of its runs.
+def _resampled(cut: Sequence[tuple[Values, int]], share: float, random: np.random.Generator) -> NDArray[np.float64]:
+    """The quantile of RESAMPLES sides like this one, made of blocks of its runs, each run with its length of a block.
 
     A resample is how often each request is in it, so that values are sorted once and not once a resample.
     """
     import numpy as np  # noqa: PLC0415
 
-    values = np.concatenate(side)
-    order = np.argsort(values, kind="stable")
+    values = np.concatenate([run for run, _ in cut])
+    order = np.argsort(values)
     ranked = values[order]
     draws = np.empty(RESAMPLES)
     for number in range(RESAMPLES):
-        times = np.concatenate([_times(len(run), one, random) for run, one in zip(side, blocks, strict=True)])
+        times = np.concatenate([_times(len(run), block, random) for run, block in cut])
         reached = times[order].cumsum()
         draws[number] = ranked[reached.searchsorted(math.ceil(share * reached[-1] - 1e-9))]
     return draws
@@ -176,21 +176,33 @@ def _times(size: int, block: int, random: np.random.Generator) -> NDArray[np.int
     import numpy as np  # noqa: PLC0415
 
     starts = random.integers(0, size, math.ceil(size / block))
-    edges = np.zeros(2 * size + 1, dtype=np.int64)
-    np.add.at(edges, starts, 1)
-    np.add.at(edges, starts + block, -1)
-    drawn = edges.cumsum()
-    return np.asarray(drawn[:size] + drawn[size : 2 * size])
+    begin, end = (np.bincount(edges, minlength=2 * size) for edges in (starts, starts + block))
+    return np.asarray((begin - end).cumsum().reshape(2, size).sum(axis=0))
 
 
-def block_length(beyond: ArrayLike) -> int:
+def block_length(beyond: NDArray[np.bool_]) -> int:
     """Requests in a block, for a run of which `beyond` says whether each lay beyond the quantile; at least cbrt(n)."""
+    return flat_top(autocorrelations(beyond), len(beyond))
+
+
+def autocorrelations(series: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """From lag 1 on, as far as a block could reach: an eighth of the series, and no further than 5 * sqrt(n)."""
     import numpy as np  # noqa: PLC0415
 
-    series = np.asarray(beyond, dtype=np.float64)
-    size = len(series)
+    off = series - series.mean()
+    size, power = len(off), float(off @ off)
+    lags = min(size // 8, 5 * math.ceil(math.sqrt(size)))
+    if not power:
+        return np.zeros(lags)
+    whole = np.fft.irfft(np.abs(np.fft.rfft(off, 2 * size)) ** 2)
+    return np.asarray(whole[1 : lags + 1] / power)
+
+
+def flat_top(correlations: NDArray[np.float64], size: int) -> int:
+    """Length of the blocks for a series of `size` values with these correlations, from lag 1 on."""
+    import numpy as np  # noqa: PLC0415
+
     least, most = math.ceil(math.cbrt(size)), max(1, size // 8)
-    correlations = _correlations(series)
     memory = _memory(correlations, size)
     if not memory:
         return min(least, most)
@@ -202,27 +214,12 @@ def block_length(beyond: ArrayLike) -> int:
     return min(max(least, math.ceil(wanted)), most)
 
 
-def _correlations(series: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Autocorrelations from lag 1 on, as far as a block could reach."""
-    import numpy as np  # noqa: PLC0415
-
-    off = series - series.mean()
-    size, power = len(off), float(off @ off)
-    lags = min(size // 8, 5 * math.ceil(math.sqrt(size)))
-    if not power:
-        return np.zeros(lags)
-    width = 2 ** math.ceil(math.log2(2 * size))
-    whole = np.fft.irfft(np.abs(np.fft.rfft(off, width)) ** 2, width)
-    return np.asarray(whole[1 : lags + 1] / power)
-
-
 def _memory(correlations: NDArray[np.float64], size: int) -> int:
     """The last lag before the correlations stay insignificant for a while; 0 when they do from the start."""
-    limit = _SIGNIFICANT * math.sqrt(math.log10(size) / size) if size > 1 else math.inf
-    quiet = max(5, math.ceil(math.sqrt(math.log10(size)))) if size > 1 else 5
+    limit = _SIGNIFICANT * math.sqrt(math.log10(size) / size)
     run = 0
     for lag, value in enumerate(correlations, start=1):
         run = run + 1 if abs(value) < limit else 0
-        if run == quiet:
-            return lag - quiet
+        if run == _QUIET:
+            return lag - _QUIET
     return len(correlations)

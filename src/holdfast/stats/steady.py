@@ -57,28 +57,33 @@ class Throughput:
     settled: bool
 
 
-def truncation(values: ArrayLike, batch: int = BATCH) -> tuple[int, bool]:
+def _numbers(values: ArrayLike) -> NDArray[np.float64]:
+    """What is missing (None) as NaN."""
+    import numpy as np  # noqa: PLC0415 - `--help` need not pay for it
+
+    return np.asarray(values, dtype=np.float64)
+
+
+def truncation(values: ArrayLike) -> tuple[int, bool]:
     """How many values to leave out at the start, at most half of them; and whether the start-up was seen to end.
 
     It was not when the best place is the middle, or there are fewer than four batches.
 
     Raises:
-        ValueError: `batch` is below 1, or a value is no finite number.
+        ValueError: a value is no finite number.
     """
-    import numpy as np  # noqa: PLC0415 - `--help` need not pay for it
+    import numpy as np  # noqa: PLC0415
 
-    series = np.asarray(values, dtype=np.float64)
-    if batch < 1:
-        raise ValueError(f"a batch holds at least one value, got {batch}")
+    series = _numbers(values)
     if not bool(np.all(np.isfinite(series))):
         raise ValueError("every value must be a finite number")
-    count = len(series) // batch
+    count = len(series) // BATCH
     if count < _FEWEST:
         return 0, False
-    means = series[: count * batch].reshape(count, batch).mean(axis=1)
+    means = series[: count * BATCH].reshape(count, BATCH).mean(axis=1)
     half = count // 2
     best = int(np.argmin(_mser(means)[: half + 1]))
-    return best * batch, best < half
+    return best * BATCH, best < half
 
 
 def _mser(means: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -97,11 +102,10 @@ def start_up(times: ArrayLike, values: ArrayLike) -> tuple[float, bool]:
     MSER-5, but only where what it leaves out is unlike the rest by more than chance: of a queue without a start-up it
     would take away its longest swing.
     """
-    import numpy as np  # noqa: PLC0415
-
-    at, what = np.asarray(times, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    at, what = _numbers(times), _numbers(values)
     place, settled = truncation(what)
-    if not place or not _unlike(*_stretched(at, what, STRETCHES), float(at[place])):
+    # Of what came all at once nothing came first.
+    if not place or at[place] <= at.min() or not _unlike(*_stretched(at, what), float(at[place])):
         return 0.0, True
     return float(at[place]), settled
 
@@ -109,7 +113,7 @@ def start_up(times: ArrayLike, values: ArrayLike) -> tuple[float, bool]:
 def _unlike(x: NDArray[np.float64], y: NDArray[np.float64], since: float) -> bool:
     """Whether stretches before a moment differ from those after it, whose own swings are the measure."""
     before, after = y[x < since], y[x >= since]
-    if len(before) < 1 or len(after) < _FEWEST:
+    if not len(before) or len(after) < _FEWEST:
         return False
     off = after - after.mean()
     squares = float(off @ off)
@@ -118,7 +122,7 @@ def _unlike(x: NDArray[np.float64], y: NDArray[np.float64], since: float) -> boo
     return abs(float(before.mean() - after.mean())) > _UNLIKE * error
 
 
-def trend(times: ArrayLike, values: ArrayLike, stretches: int = STRETCHES) -> Trend | None:
+def trend(times: ArrayLike, values: ArrayLike) -> Trend | None:
     """The line through a series; None when fewer than four of its stretches of time hold any value.
 
     Times in seconds, in any order and of any length; the values may be of any unit and must be finite.
@@ -128,25 +132,23 @@ def trend(times: ArrayLike, values: ArrayLike, stretches: int = STRETCHES) -> Tr
     """
     import numpy as np  # noqa: PLC0415
 
-    at, what = np.asarray(times, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    at, what = _numbers(times), _numbers(values)
     if len(at) != len(what) or not bool(np.all(np.isfinite(at)) and np.all(np.isfinite(what))):
         raise ValueError("a trend needs as many finite times as finite values")
     if not len(at) or at.max() <= at.min():
         return None
-    x, y = _stretched(at, what, stretches)
+    x, y = _stretched(at, what)
     return _line(x, y) if len(x) >= _FEWEST else None
 
 
-def _stretched(
-    at: NDArray[np.float64], what: NDArray[np.float64], stretches: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean time and mean value of each of so many equal stretches of time that hold any."""
+def _stretched(at: NDArray[np.float64], what: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean time and mean value of each of STRETCHES equal stretches of time that holds any."""
     import numpy as np  # noqa: PLC0415
 
-    place = np.minimum(((at - at.min()) / (at.max() - at.min()) * stretches).astype(np.int64), stretches - 1)
-    held = np.bincount(place, minlength=stretches)
+    place = np.minimum(((at - at.min()) / (at.max() - at.min()) * STRETCHES).astype(np.int64), STRETCHES - 1)
+    held = np.bincount(place)
     some = held > 0
-    x, y = (np.bincount(place, weights=one, minlength=stretches)[some] / held[some] for one in (at, what))
+    x, y = (np.bincount(place, weights=one)[some] / held[some] for one in (at, what))
     return x, y
 
 
@@ -182,7 +184,7 @@ def throughput(sent: ArrayLike, done: ArrayLike) -> Throughput:
     """
     import numpy as np  # noqa: PLC0415
 
-    begins, ends = np.asarray(sent, dtype=np.float64), np.asarray(done, dtype=np.float64)
+    begins, ends = _numbers(sent), _numbers(done)
     if not len(begins) or begins.max() <= begins.min():
         raise ValueError("a rate needs requests sent over some time")
     first, last = float(begins.min()), float(begins.max())
