@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
@@ -48,17 +49,17 @@ class Fault(BaseModel):
 class AnswerFault(Fault):
     """Touches the answers that it picks."""
 
+    @abstractmethod
     def shape(self, events: AsyncIterator[Event], strike: Strike) -> AsyncIterator[Event]:
         """The events that are sent instead."""
-        raise NotImplementedError
 
 
 class EngineFault(Fault):
     """Touches the engine as a whole."""
 
+    @abstractmethod
     def bend(self, state: State, moment: Moment) -> None:
         """Add what this fault does at this moment."""
-        raise NotImplementedError
 
 
 class LoadFault(EngineFault):
