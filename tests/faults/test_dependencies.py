@@ -192,10 +192,10 @@ def test_applying_again_does_not_forget_what_was_there_first(redises):
 
 def test_a_pause_ends_with_its_lease_although_nobody_undoes_it(redises):
     driver, _, _ = redises
-    fault, strike = faults.find("redis_pause"), driver.strike("redis_pause", "redis-1", lease=1.0)
+    fault, strike = faults.find("redis_pause"), driver.strike("redis_pause", "redis-1", lease=3.0)
     fault.apply(driver, strike)
     assert fault.bites(driver, strike).seen
-    eventually(lambda: fault.gone(driver, strike), within=5)
+    eventually(lambda: fault.gone(driver, strike), within=20)
     fault.renew(driver, strike)  # too late: what has ended is not struck anew
     assert not fault.bites(driver, strike).seen
 

@@ -267,7 +267,7 @@ def test_a_killed_stream_is_reset_at_both_ends_and_a_new_one_is_served(platform,
 
 @pytest.mark.parametrize("fault", ["partition", "stall_connections"])
 def test_the_kernel_heals_when_whoever_struck_is_killed_and_nothing_else_runs(platform, live, fault):
-    found, strike = faults.find(fault), strike_at(platform, fault, lease=1.0)
+    found, strike = faults.find(fault), strike_at(platform, fault, lease=4.0)
     elements = found.elements(platform, strike)
     script = found.script(elements, strike)
     words = "import subprocess, sys, time; subprocess.run(['nft', '-f', '-'], input=sys.argv[1].encode())"

@@ -71,7 +71,7 @@ def test_a_queue_so_wide_that_nobody_waits_is_never_seen_to_bite(loud, heard):
 
 
 def test_when_the_lease_ends_nothing_enters_the_queue_any_more(loud, heard):
-    found, strike = faults.find("throttle"), loud.strike("throttle", "engine-1", kbit=320, lease=1.0)
+    found, strike = faults.find("throttle"), loud.strike("throttle", "engine-1", kbit=320, lease=4.0)
     found.apply(loud, strike)
     eventually(lambda: found.bites(loud, strike))
     eventually(lambda: struck(loud, strike) == () and queue.seen(loud, strike).waiting == 0)
