@@ -50,6 +50,17 @@ def test_what_workers_deselect_is_missed(project, good):
 
 
 @pytest.mark.slow
+def test_each_worker_asks_a_platform_of_its_own(project):
+    project.scenario("second", project.text.replace("engine-dies", "second"))
+    found = project.start("-n2", "--dist", "loadfile", "--holdfast-state=one", "--holdfast-state=other")
+    told = found.stdout.str()
+    # Neither is up, and each says so of the folder that it looked into.
+    assert (found.ret, found.parseoutcomes()) == (ExitCode.UNKNOWN, {"unknown": 8})
+    assert str(project.root / "one") in told
+    assert str(project.root / "other") in told
+
+
+@pytest.mark.slow
 def test_every_worker_may_judge_everything(project, good):
     found = project.start(good, "--dist", "each", "--tx", "2*popen")
     assert (found.ret, found.parseoutcomes()) == (ExitCode.PASS, {"passed": 8})

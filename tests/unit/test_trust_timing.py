@@ -182,6 +182,8 @@ def test_a_late_client_says_how_much_of_a_core_it_had():
     assert found(busy(range(76), 0.2)).seen.endswith(", with 20% of a core")
     assert found(busy([0.0, 1.0], 0.2)).seen.endswith(", with 20% of a core")
     assert found(busy([0.0, 0.25], 0.2)).seen.endswith(", with 20% of a core")
+    # One beat spans no time, so it says nothing of the processor.
+    assert found(busy([0.0], 0.2)).seen.endswith("p95 loop lag 1m15.651s")
 
 
 @pytest.mark.parametrize("times", [[0.0], [3.0, 3.0]])

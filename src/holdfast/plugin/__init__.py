@@ -24,8 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--holdfast-state",
         metavar="DIR",
-        default=os.environ.get("HOLDFAST_STATE"),
-        help="folder of the platform's state",
+        action="append",
+        help="folder of the platform's state; once for each platform, and worker gw1 of `-n 2` takes the second",
     )
     group.addoption(
         "--holdfast-runs", metavar="DIR", default=os.environ.get("HOLDFAST_RUNS"), help="folder of all runs"

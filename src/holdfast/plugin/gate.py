@@ -69,7 +69,13 @@ class Gate:
     def _place(self, root: Path) -> Workplace:
         option = self.config.getoption
         start = self.config.invocation_params.dir
-        return workplace(root, option("holdfast_state"), option("holdfast_runs"), start)
+        return workplace(root, self._state(), option("holdfast_runs"), start)
+
+    def _state(self) -> str | None:
+        """The platform of this worker, in turn: with as many platforms as workers each has its own."""
+        given: list[str | None] = self.config.getoption("holdfast_state") or [os.environ.get("HOLDFAST_STATE")]
+        worker = getattr(self.config, "workerinput", {}).get("workerid", "gw0")
+        return given[int(worker.removeprefix("gw")) % len(given)]
 
     @contextmanager
     def _watching(self, title: str, length: float) -> Iterator[Callable[[Glimpse], None]]:

@@ -1,0 +1,89 @@
+"""Plays every scenario of some gates on platforms side by side, and prints what each said and how long all took.
+
+    .venv/bin/python benchmarks/catalogue.py --gates quick,catalogue --platforms 2 --set faketime=LIBRARY
+
+Each platform is brought up for it and taken down. Exit code: pytest's own, so 0 only when everything was proved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ROOT: Final = Path(__file__).parents[1]
+HOLDFAST: Final = (sys.executable, "-m", "holdfast")
+
+
+@contextlib.contextmanager
+def platforms(folder: Path, count: int, settings: Sequence[str]) -> Iterator[list[Path]]:
+    """State folders of so many platforms that are up."""
+    states = [folder / f"platform-{number}" for number in range(1, count + 1)]
+    try:
+        for state in states:
+            chosen = [word for setting in settings for word in ("--set", setting)]
+            subprocess.run(
+                [*HOLDFAST, "up", "--state", state, *chosen], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+            )
+        yield states
+    finally:
+        for state in states:
+            subprocess.run([*HOLDFAST, "down", "--state", state], cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
+
+
+def command(states: Sequence[Path], gates: Sequence[str], told: Path) -> list[str]:
+    """A pytest session over all scenarios of those gates, a worker for each platform."""
+    chosen = " or ".join(f"holdfast(gate={gate!r})" for gate in gates)
+    words = ["scenarios", "--holdfast", "-m", chosen, "-n", str(len(states)), "--dist", "loadfile", "-q", "--tb=no"]
+    here = [f"--holdfast-state={state}" for state in states]
+    return [sys.executable, "-m", "pytest", *words, *here, f"--junitxml={told}", f"--holdfast-runs={told.parent}/runs"]
+
+
+def answers(told: Path) -> dict[str, tuple[float, list[str]]]:
+    """For each scenario its seconds, and the expectations that were not proved."""
+    seconds: dict[str, float] = defaultdict(float)
+    open_ones: dict[str, list[str]] = defaultdict(list)
+    for case in ET.parse(told).iter("testcase"):  # noqa: S314 - pytest has just written it
+        scenario = str(case.get("classname")).rpartition(".")[2]
+        seconds[scenario] += float(case.get("time", 0))
+        open_ones[scenario] += [str(case.get("name"))] if len(case) - len(case.findall("properties")) else []
+    return {name: (seconds[name], open_ones[name]) for name in sorted(seconds)}
+
+
+def main() -> int:
+    """Up, play, down, tell."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gates", default="quick,catalogue")
+    parser.add_argument("--platforms", type=int, default=2)
+    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="of the platforms")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="holdfast-catalogue-") as folder:
+        told = Path(folder) / "junit.xml"
+        with platforms(Path(folder), given.platforms, given.set) as states:
+            began = time.monotonic()
+            code = subprocess.run(command(states, given.gates.split(","), told), cwd=ROOT, check=False).returncode
+            took = time.monotonic() - began
+        said = answers(told)
+    for name, (seconds, unproved) in said.items():
+        print(f"{name:<32} {seconds:5.1f} s  {'; '.join(unproved) or 'proved'}")
+    proved = sum(not unproved for _, unproved in said.values())
+    print(
+        f"{proved} of {len(said)} scenarios proved in {took / 60:.1f} min on {given.platforms} platforms side by side"
+    )
+    return code
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    sys.exit(main())
