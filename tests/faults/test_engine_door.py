@@ -87,8 +87,20 @@ def engines(folder, *names, kind=Targets):
     rig = Rigged({name: (free_port(), free_port()) for name in names})
     targets = kind(folder, hands={"doors": rig, "places": rig})
     targets.ready = lambda name: healthy(f"http://127.0.0.1:{rig.at[name][0]}")
-    for name, (port, admin) in rig.at.items():
-        args = ["--port", port, "--model", "chat", "--calibration", calibration, "--fault-port", admin]
+    # As the platform numbers them: the devices of a host are counted through, so nobody's own first is number 0.
+    for number, (name, (port, admin)) in enumerate(rig.at.items(), start=1):
+        args = [
+            "--gpu-index",
+            number,
+            "--port",
+            port,
+            "--model",
+            "chat",
+            "--calibration",
+            calibration,
+            "--fault-port",
+            admin,
+        ]
         args += ["--fault-token-file", token, "--fault-state", folder / f"{name}.next"]
         targets.start(name, sys.executable, "-m", "refplatform.engine", *map(str, args), stderr=subprocess.DEVNULL)
     for name in names:

@@ -5,6 +5,8 @@ The engine ends them by itself when their lease is over, so a harness that dies 
 
 from __future__ import annotations
 
+import math
+import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -26,6 +28,7 @@ WELL: Final = 4
 """Tokens of the answer by which an engine is seen to be well."""
 _MADE: Final = "vllm:generation_tokens_total"
 _DEAD: Final = 500
+_DEVICE: Final = re.compile(r'\bgpu="(\d+)"')
 PATIENCE: Final = 2.0
 """Seconds of silence that are borne from an engine that should be well."""
 
@@ -52,8 +55,11 @@ class Engine:
         return samples.total(asking.get(self.url, "/metrics", PATIENCE)[1], name)
 
     def gpu(self, name: str, place: int) -> float:
-        """What the simulated device of that place shows; NaN when it shows no such series. Raises OSError."""
-        return samples.total(asking.get(self.url, "/gpu/metrics", PATIENCE)[1], name, f'gpu="{place}"')
+        """What the engine's device of that place, from 0, shows; NaN when it shows no such series. Raises OSError."""
+        page = asking.get(self.url, "/gpu/metrics", PATIENCE)[1]
+        # A device's number counts those of the host, of which an engine has some.
+        numbers = sorted(map(int, set(_DEVICE.findall(page))))
+        return samples.total(page, name, f'gpu="{numbers[place]}"') if place < len(numbers) else math.nan
 
 
 class EngineFault(Fault):
