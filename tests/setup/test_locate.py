@@ -167,8 +167,8 @@ def test_doctors_table_has_a_row_for_every_tool_found_or_not(tmp_path):
     assert all(row.needed_for for row in rows.values())
 
 
-def test_only_the_browser_and_real_engines_are_optional():
-    assert set(NEEDS) - set(REQUIRED) == {"chromium", "vllm"}
+def test_only_the_browser_certificates_and_real_engines_are_optional():
+    assert set(NEEDS) - set(REQUIRED) == {"chromium", "openssl", "vllm"}
 
 
 def vllm(folder, version, *, code=0):

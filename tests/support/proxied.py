@@ -17,9 +17,9 @@ PATIENCE = 5.0
 class Proxied:
     """`python -m holdfast.proxy`, or another program that speaks its API, asked by http.client."""
 
-    def __init__(self, command=None):
+    def __init__(self, command=None, more=()):
         self.process = None
-        words = command or [sys.executable, "-m", "holdfast.proxy", "--port", "0"]
+        words = command or [sys.executable, "-m", "holdfast.proxy", "--port", "0", *more]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         self.api = "" if command else self.process.stdout.readline().split()[-1]
 

@@ -105,6 +105,17 @@ _TABLE: Final = (
         for_what="no process of the platform outlives its supervisor",
     ),
     Need(
+        name="openssl",
+        commands=("openssl",),
+        least=(1, 1),
+        asks=("version",),
+        debian=("openssl",),
+        fedora="/usr/bin/openssl",
+        macos="brew install openssl",
+        for_what="holdfast up --set tls=on: certificates of the platform's own",
+        optional=True,
+    ),
+    Need(
         name="chromium",
         commands=("chromium", "chromium-browser"),
         least=(100,),

@@ -224,6 +224,10 @@ def _add(proxy: Proxy, wanted: _Toxic) -> Active:
     if name in proxy.toxics:
         raise ApiError(409, "toxic already exists")
     toxic = _attributes(kind, wanted.attributes)
+    if wanted.type == "certificate" and not proxy.certificates:
+        raise ApiError(400, f"{proxy.name} speaks no TLS")
+    if wanted.type == "name" and not proxy.world.domain:
+        raise ApiError(400, f"nobody is told the name of {proxy.name}")
     active = Active(name=name, type=wanted.type, stream=wanted.stream, toxicity=wanted.toxicity, toxic=toxic)
     proxy.add(active, wanted.lease)
     return active

@@ -40,9 +40,9 @@ class Side(asyncio.Protocol):
             self.lane.came(data)
 
     def eof_received(self) -> bool:
-        """A half is over; the other goes on."""
+        """A half is over; the other goes on, where there are halves: asyncio's TLS has none."""
         self.connection.ended(self, Ending.EOF)
-        return True
+        return self.transport is not None and self.transport.can_write_eof()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Both halves are over."""
@@ -64,6 +64,12 @@ class Side(asyncio.Protocol):
         if self.transport is None or self.gone or held is bool(self._held) or self.transport.is_closing():
             return
         (self.transport.pause_reading if self._held else self.transport.resume_reading)()
+
+    def say_no_more(self) -> None:
+        """End what is said to it, after what was; all of it, where there are no halves."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        (self.transport.write_eof if self.transport.can_write_eof() else self.transport.close)()
 
     def close(self) -> None:
         """After what was written to it."""
@@ -164,9 +170,7 @@ class Connection:
             self.stop(reset=ending is Ending.RESET, flush=ending is Ending.CLOSE)
             return
         self._finished.add(lane.stream)
-        sink = self._sink(lane)
-        if sink.transport is not None and not sink.transport.is_closing():
-            sink.transport.write_eof()
+        self._sink(lane).say_no_more()
         self._settle()
 
     def hold_back(self, lane: Lane, *, on: bool) -> None:

@@ -21,11 +21,12 @@ DOWNSTREAM: Final = "downstream"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What lanes take from outside; `clock` is steady seconds."""
+    """What lanes take from outside; `clock` is steady seconds, `domain` where the names of proxies are told."""
 
     loop: asyncio.AbstractEventLoop
     clock: Callable[[], float]
     random: Random
+    domain: str = ""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.errors import HoldfastError
+from holdfast.proxy import tls
 from holdfast.proxy.connection import Connection, Side
 from holdfast.proxy.lane import DOWNSTREAM, UPSTREAM, Active, Tally, World
+from holdfast.proxy.toxics.certificate import Certificate
+from holdfast.proxy.toxics.name import Name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 _BACKLOG: Final = 1024
 _AGAIN: Final = 0.5
@@ -48,6 +52,19 @@ class Proxy:
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _removed: bool = False
+    certificates: Mapping[str, Path] | None = None
+    """What it may show to those who connect, by name; None: it speaks no TLS."""
+
+    @property
+    def shown(self) -> str:
+        """The certificate to be shown now."""
+        found = (one.toxic.shown for one in self.toxics.values() if isinstance(one.toxic, Certificate))
+        return next(found, tls.GOOD)
+
+    @property
+    def resolution(self) -> str:
+        """What is said to those who ask for its address; empty: the address."""
+        return next((one.toxic.answer for one in self.toxics.values() if isinstance(one.toxic, Name)), "")
 
     @property
     def enabled(self) -> bool:
@@ -64,7 +81,8 @@ class Proxy:
             raise NoListenerError(f"listen tcp {self.listen}: {error}") from error
         host, port = sock.getsockname()[:2]
         self.listen = f"{host}:{port}"
-        self._server = await self.world.loop.create_server(self._accept, sock=sock, backlog=_BACKLOG)
+        secured = tls.context(self.certificates, lambda: self.shown) if self.certificates else None
+        self._server = await self.world.loop.create_server(self._accept, sock=sock, backlog=_BACKLOG, ssl=secured)
 
     async def stop(self) -> None:
         """Listen no more, and drop every connection."""
@@ -92,7 +110,7 @@ class Proxy:
     def add(self, active: Active, lease: float | None) -> None:
         """A toxic more, on live connections too."""
         self.toxics[active.name] = active
-        for connection in self.connections:
+        for connection in () if active.toxic.passive else self.connections:
             connection.lanes[active.stream].add(active)
         self.lease_of(active, lease)
 
@@ -177,7 +195,8 @@ class Proxy:
         self.accepted += 1
         self.connections.add(connection)
         for active in self.ordered():
-            connection.lanes[active.stream].add(active)
+            if not active.toxic.passive:
+                connection.lanes[active.stream].add(active)
 
     def _was_refused(self) -> None:
         self.refused += 1

@@ -7,9 +7,8 @@ refused, for a fault that does nothing is worse than none.
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -66,6 +65,9 @@ class Toxic(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    @abstractmethod
-    def stage(self, random: Random) -> Stage:
+    passive: ClassVar[bool] = False
+    """Whether it lets pass what passes, and changes how a connection comes to be."""
+
+    def stage(self, random: Random) -> Stage:  # noqa: ARG002 - a toxic may be random
         """A stage for one direction of one connection."""
+        return Stage()

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import time
 from pathlib import Path
+from random import SystemRandom
 from typing import Final
 from urllib.parse import urlsplit
 from zlib import crc32
@@ -23,9 +24,11 @@ from refplatform.gateway.keys import Keys, WatchedKeys
 from refplatform.gateway.ledger import Ledger
 from refplatform.gateway.management import Management
 from refplatform.gateway.metrics import GatewayMetrics
+from refplatform.gateway.names import Names
 from refplatform.gateway.pool import Pool
 from refplatform.gateway.proxy import Proxy
 from refplatform.gateway.upstream import Upstream, open_session
+from refplatform.gateway.ways import Ways, trusting
 
 PROG: Final = "refplatform.gateway"
 DRAIN_SECONDS: Final = 10.0
@@ -72,7 +75,8 @@ class Gateway:
             offset=crc32(args.name.encode()),  # replicas do not all begin with the first engine
         )
         self.ledger = Ledger(args.redis, metrics, clock=time.monotonic)
-        self.health = Health(self._pool, stall_seconds=args.stall_seconds, clock=time.monotonic)
+        self._ways = _ways(args, metrics)
+        self.health = Health(self._pool, self._ways, stall_seconds=args.stall_seconds, clock=time.monotonic)
         self.admin = Management(
             {management.ENGINES: management.engines(self._pool)},
             metrics=metrics,
@@ -103,7 +107,7 @@ class Gateway:
 
     async def keep_client(self) -> None:
         """Hold the client towards engines until the replica ends, then close it."""
-        session, fresh = open_session(), open_session(keep=False)
+        session, fresh = open_session(self._ways), open_session(self._ways, keep=False)
         async with session, fresh:
             self._upstream = Upstream(session, fresh, self._pool, self._metrics, clock=time.monotonic)
             await asyncio.Event().wait()
@@ -155,6 +159,12 @@ def _arguments() -> argparse.Namespace:
         default=24,
         help="requests in flight above which no tenant gets more than its share (default %(default)s)",
     )
+    parser.add_argument(
+        "--resolver", type=_server, default=None, help="name server of the engines, HOST:PORT (default: the system's)"
+    )
+    parser.add_argument(
+        "--upstream-ca", default="", help="PEM file of whom alone to believe who an engine is (default: the system's)"
+    )
     parser.add_argument("--name", default="gateway-1", help="this replica's name (default %(default)s)")
     return parser.parse_args()
 
@@ -164,6 +174,23 @@ def _urls(text: str) -> tuple[str, ...]:
     if not urls or not all(urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc for url in urls):
         raise argparse.ArgumentTypeError("expected comma-separated http:// addresses")
     return urls
+
+
+def _server(text: str) -> tuple[str, int] | None:
+    host, _, port = text.rpartition(":")
+    if text and not (host and port.isdigit()):
+        raise argparse.ArgumentTypeError("expected HOST:PORT")
+    return (host, int(port)) if text else None
+
+
+def _ways(args: argparse.Namespace, metrics: GatewayMetrics) -> Ways:
+    try:
+        trust = trusting(Path(args.upstream_ca)) if args.upstream_ca else None
+    except OSError as error:
+        process.fail(PROG, f"cannot use the authority {args.upstream_ca}: {error}")
+    if args.resolver is None:
+        return Ways(trust=trust)
+    return Ways(Names(args.resolver, metrics.named, clock=time.monotonic, random=SystemRandom()), trust)
 
 
 def _keys(path: Path, log: structlog.typing.FilteringBoundLogger, metrics: GatewayMetrics) -> WatchedKeys:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from refplatform.gateway.ways import distrust
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from refplatform.gateway.pool import Engine, Pool
+    from refplatform.gateway.ways import Ways
 
 PROBE_SECONDS: Final = 0.5
 PROBE_TIMEOUT: Final = aiohttp.ClientTimeout(total=1.0)
@@ -22,8 +25,9 @@ OWN_PAUSE_SECONDS: Final = 1.0
 class Health:
     """Probes and looks for ever; `clock` is steady seconds."""
 
-    def __init__(self, pool: Pool, *, stall_seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(self, pool: Pool, ways: Ways, *, stall_seconds: float, clock: Callable[[], float]) -> None:
         self._pool = pool
+        self._ways = ways
         self._stall_seconds = stall_seconds
         self._clock = clock
 
@@ -31,8 +35,7 @@ class Health:
         """One task an engine and one for the looks; without failover there is nothing to do."""
         if not self._pool.failover:
             await asyncio.Event().wait()
-        connector = aiohttp.TCPConnector(force_close=True)
-        session = aiohttp.ClientSession(connector=connector, timeout=PROBE_TIMEOUT)
+        session = aiohttp.ClientSession(connector=self._ways.connector(force_close=True), timeout=PROBE_TIMEOUT)
         async with session, asyncio.TaskGroup() as group:
             group.create_task(self._look())
             for engine in self._pool.engines:
@@ -40,8 +43,12 @@ class Health:
 
     async def _probe(self, session: aiohttp.ClientSession, engine: Engine) -> None:
         while True:
-            good, refused = await _ask(session, engine.url)
-            self._pool.probed(engine, self._clock(), good=good, refused=refused)
+            try:
+                good, refused = await _ask(session, engine.url)
+            except aiohttp.ClientConnectorCertificateError as error:
+                self._pool.distrusted(engine, distrust(error))
+            else:
+                self._pool.probed(engine, self._clock(), good=good, refused=refused)
             await asyncio.sleep(PROBE_SECONDS)
 
     async def _look(self) -> None:
@@ -56,10 +63,15 @@ class Health:
 
 
 async def _ask(session: aiohttp.ClientSession, url: str) -> tuple[bool, bool]:
-    """Whether /health answered 200, and whether nobody is there: refused, or reset by what stands before the engine."""
+    """Whether /health answered 200, and whether nobody is there: refused, or reset by what stands before the engine.
+
+    Raises aiohttp.ClientConnectorCertificateError when whoever is there is not believed.
+    """
     try:
         async with session.get(f"{url}/health") as response:
             return response.status == 200, False  # noqa: PLR2004
+    except aiohttp.ClientConnectorCertificateError:
+        raise
     except aiohttp.ClientOSError:
         return False, True
     except (aiohttp.ClientError, TimeoutError, OSError):

@@ -9,6 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from refplatform.gateway.exchange import ENDPOINTS, OTHER, outcome_of
 from refplatform.gateway.freshness import Ages
+from refplatform.gateway.names import LOOKUPS
+from refplatform.gateway.pool import CERTIFICATE
+from refplatform.gateway.ways import WHY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,8 +46,9 @@ ATTEMPTS: Final = (
     "limited",
     "cancelled",
     "error",
+    CERTIFICATE,
 )
-EJECTIONS: Final = ("connect", "reset", "stall", "probe", "circuit")
+EJECTIONS: Final = ("connect", "reset", "stall", "probe", "circuit", CERTIFICATE)
 
 
 class GatewayMetrics:
@@ -57,6 +61,16 @@ class GatewayMetrics:
         self._attempts = Counter("gateway_upstream_attempts", "Tries at engines.", ("result",), registry=registry)
         self._ejections = Counter("gateway_ejections", "Engines taken out.", ("engine", "reason"), registry=registry)
         self._ready = Gauge("gateway_engine_ready", "1 when traffic goes there.", ("engine",), registry=registry)
+        self._refused = Gauge(
+            "gateway_engine_certificate_refused", "1 while it is not believed.", ("engine", "why"), registry=registry
+        )
+        self._lookups = Counter("gateway_name_lookups", "Questions for an address.", ("result",), registry=registry)
+        self._resolved = Gauge(
+            "gateway_name_resolved", "1 when the last question gave an address.", ("name",), registry=registry
+        )
+        self._stale = Gauge(
+            "gateway_name_stale", "1 while an address is used that no longer holds.", ("name",), registry=registry
+        )
         self._in_flight = Gauge("gateway_in_flight", "Requests begun and not ended.", registry=registry)
         self._tokens = Counter("gateway_tokens", "Content deltas forwarded.", registry=registry)
         self._duration = self._histogram("gateway_request_duration_seconds", "Arrival to end.", "outcome", "tenant")
@@ -125,10 +139,23 @@ class GatewayMetrics:
         self._ready.labels(engine.url).set(engine.ready)
         for reason in EJECTIONS:
             self._ejections.labels(engine.url, reason)
+        if engine.url.startswith("https:"):
+            self.distrusted(engine)
 
     def ejected(self, engine: Engine, reason: str) -> None:
         """An engine was taken out."""
         self._ejections.labels(engine.url, reason).inc()
+
+    def distrusted(self, engine: Engine) -> None:
+        """Whether an engine's certificate is believed changed."""
+        for why in WHY:
+            self._refused.labels(engine.url, why).set(engine.distrust == why)
+
+    def named(self, name: str, result: str, stale: bool) -> None:
+        """A question for the address of an engine has ended."""
+        self._lookups.labels(result).inc()
+        self._resolved.labels(name).set(result == "answered")
+        self._stale.labels(name).set(stale)
 
     def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
         return Histogram(name, about, labels, buckets=BUCKETS, registry=self.registry)
@@ -148,3 +175,5 @@ class GatewayMetrics:
             self._managed.labels(question, outcome)
         for result in ATTEMPTS:
             self._attempts.labels(result)
+        for result in LOOKUPS:
+            self._lookups.labels(result)

@@ -19,6 +19,9 @@ BAD_PROBES: Final = 2
 """Timed out or wrong probes in a row that eject; a refused connection ejects at once."""
 
 
+CERTIFICATE: Final = "certificate"
+"""Why an engine is out whose certificate is refused."""
+
 MOST_REFUSALS: Final = 3
 """Requests in a row that did not end well and open an engine's circuit."""
 
@@ -41,6 +44,9 @@ class Watcher(Protocol):
     def ejected(self, engine: Engine, reason: str) -> None:
         """An engine was taken out."""
 
+    def distrusted(self, engine: Engine) -> None:
+        """Why an engine's certificate is refused changed; empty: it is believed."""
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Flight:
@@ -60,6 +66,7 @@ class Engine:
     """One engine: its address, its readiness, its flights, and when it last gave a byte or a good probe.
 
     `refusals` in a row open its circuit: no request until `rests_until`, then one at a time until one ends well.
+    `distrust` is why its certificate is refused.
     """
 
     url: str
@@ -72,6 +79,7 @@ class Engine:
     refusals: int = 0
     rests_until: float = 0.0
     last_break: float = -math.inf
+    distrust: str = ""
     flights: set[Flight] = field(default_factory=set)
 
     def board(self, flight: Flight, now: float) -> None:
@@ -155,11 +163,23 @@ class Pool:
         engine.good, engine.bad = (engine.good + 1, 0) if good else (0, engine.bad + 1)
         if good:
             engine.last_probe = now
+            self._believe(engine, "")
         if good and not engine.ready and (engine.good >= GOOD_PROBES or not engine.known):
             engine.ready = engine.known = True
             self._watcher.ready(engine)
         elif engine.ready and (refused or engine.bad >= BAD_PROBES):
             self.eject(engine, "probe")
+
+    def distrusted(self, engine: Engine, why: str) -> None:
+        """Its certificate is refused: nothing is sent there until a probe finds one that is not."""
+        engine.good, engine.bad = 0, engine.bad + 1
+        self._believe(engine, why)
+        self.eject(engine, CERTIFICATE)
+
+    def _believe(self, engine: Engine, why: str) -> None:
+        if engine.distrust != why:
+            engine.distrust = why
+            self._watcher.distrusted(engine)
 
     def eject(self, engine: Engine, reason: str) -> None:
         """Take an engine out until its probes are good again; nothing happens when it is out, or without failover."""

@@ -10,13 +10,15 @@ import orjson
 
 from refplatform import asgi
 from refplatform.gateway.exchange import Exchange, Failure, outcome_of, reported
-from refplatform.gateway.pool import Engine, Flight, Pool
+from refplatform.gateway.pool import CERTIFICATE, Engine, Flight, Pool
 from refplatform.gateway.sse import EventCounter, Pace
+from refplatform.gateway.ways import distrust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from refplatform.gateway.metrics import GatewayMetrics
+    from refplatform.gateway.ways import Ways
 
 CONNECT_SECONDS: Final = 1.0
 CLIENT_GONE: Final = "cancelled"
@@ -31,10 +33,10 @@ HOP_BY_HOP: Final = frozenset(
 )
 
 
-def open_session(*, keep: bool = True) -> aiohttp.ClientSession:
+def open_session(ways: Ways, *, keep: bool = True) -> aiohttp.ClientSession:
     """The client towards engines: no total limit, for a stream may be long; idle connections are kept 15 seconds."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15 if keep else None, force_close=not keep),
+        connector=ways.connector(limit=0, keepalive_timeout=15 if keep else None, force_close=not keep),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -73,6 +75,10 @@ class Upstream:
         exchange.engine = engine.url
         try:
             failure = await self._watched(exchange, engine, send, client_gone)
+        except aiohttp.ClientConnectorCertificateError as error:
+            why = distrust(error)
+            failure = Failure(result=CERTIFICATE, code=502, message=f"the engine's certificate is refused: {why}")
+            self._pool.distrusted(engine, why)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             failure = Failure(result="connect", code=502, message=f"no connection to the engine: {_name(error)}")
         except (aiohttp.ClientError, OSError) as error:
@@ -88,6 +94,8 @@ class Upstream:
         A connection that breaks says little: an engine that died refuses the next one.
         """
         result = failure.result if failure else ""
+        if result == CERTIFICATE:  # known to the pool; it is out until a probe believes it
+            return
         if result == "connect":
             self._pool.eject(engine, result)
         if result == "reset":
