@@ -156,10 +156,40 @@ def test_gateways_reach_engines_and_redis_through_the_links():
     for name, one in behind.items():
         assert (one.via, routes[name]) == ("links", f"127.0.0.1:{one.link}=127.0.0.1:{one.port}")
     gateway = next(one for one in made if one.role == "gateway").command
-    engines = ",".join(f"http://127.0.0.1:{one.link}" for name, one in behind.items() if name != "redis")
+    engines = ",".join(one.way for name, one in behind.items() if name != "redis")
+    assert behind["engine-1"].way == f"http://engine-1.platform.internal:{behind['engine-1'].link}"
     assert engines in gateway
     assert f"redis://127.0.0.1:{behind['redis'].link}/0" in gateway
     assert known["urls:engine"] != known["links:engine"]  # what scrapes the engines does not go through
+
+
+def words_after(process, *flags):
+    return tuple(process.command[process.command.index(flag) + 1] for flag in flags)
+
+
+def test_gateways_ask_the_links_for_the_names_of_engines():
+    made, known = sim()
+    links, gateway = (next(one for one in made if one.name == name) for name in ("links", "gateway-1"))
+    assert words_after(links, "--domain") == ("platform.internal",)
+    assert words_after(gateway, "--resolver", "--upstream-ca") == (f"127.0.0.1:{links.port}", "")
+    assert known["resolver:redis"] == ""  # it speaks no HTTP, and is known by its address
+
+
+def test_without_names_gateways_know_addresses():
+    made, _ = sim(names="off")
+    gateway, engine = (next(one for one in made if one.name == name) for name in ("gateway-1", "engine-1"))
+    assert words_after(gateway, "--resolver", "--upstream-ca") == ("", "")
+    assert engine.way == f"http://127.0.0.1:{engine.link}"
+
+
+@pytest.mark.parametrize(("names", "host"), [("lab.internal", "engine-1.lab.internal"), ("off", "127.0.0.1")])
+def test_with_tls_gateways_believe_the_platforms_authority_and_the_links_end_it_for_engines_alone(names, host):
+    made, _ = sim(tls="on", names=names)
+    links, gateway, engine = (next(one for one in made if one.name == n) for n in ("links", "gateway-1", "engine-1"))
+    assert words_after(gateway, "--upstream-ca") == ("/srv/state/config/tls/ca.pem",)
+    assert engine.way == f"https://{host}:{engine.link}"
+    routes = words_after(links, "--routes")[0].split(",")
+    assert [one.endswith("=tls") for one in routes] == [False, True, True, True]  # redis, engines
 
 
 def test_without_links_gateways_reach_engines_straight():

@@ -45,12 +45,17 @@ class Doors(Protocol):
 class Link(NamedTuple):
     """A way that traffic takes through the fault proxy: its name there, and the base URL of that proxy's API.
 
-    `question` may be sent there at any time: it is answered, with as much as can be had, and hung up on.
+    `question` may be sent there at any time: it is answered, with as much as can be had, and hung up on. Who is on that
+    way knows the replica as `host`, asks `resolver` (HOST:PORT, by UDP) for its address unless that is one, and speaks
+    TLS where there is an `authority`, the file of whom they trust.
     """
 
     name: str
     api: str
     question: bytes = b"GET /health HTTP/1.0\r\n\r\n"
+    host: str = ""
+    resolver: str = ""
+    authority: str = ""
 
 
 class Links(Protocol):

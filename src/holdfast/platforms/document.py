@@ -50,6 +50,7 @@ class Member:
     log: str
     link: int = 0
     via: str = ""
+    way: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,7 @@ def member(process: Process, log: Path) -> Member:
         log=str(log),
         link=process.link,
         via=process.via,
+        way=process.way,
     )
 
 

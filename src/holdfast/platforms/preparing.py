@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from holdfast.errors import UsageError
-from holdfast.platforms import configuration, keys, layout, ports, processes, profile, relocation, tools
+from holdfast.platforms import certificates, configuration, keys, layout, ports, processes, profile, relocation, tools
 from holdfast.platforms.processes import Place, Process, Tool
 
 if TYPE_CHECKING:
@@ -46,6 +47,14 @@ class Prepared:
     relocations: tuple[Relocation, ...]
     wait: float
     """Seconds that the profile itself allows."""
+    openssl: str = ""
+    """The program that makes certificates; "" where nobody speaks TLS."""
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """The name or address by which others know each process that they speak to over TLS."""
+        ways = {one.name: urlsplit(one.way) for one in self.processes}
+        return {name: way.hostname or "" for name, way in ways.items() if way.scheme == "https"}
 
 
 def prepare(
@@ -73,14 +82,17 @@ def prepare(
     chosen = ports.choose(names, wanted.ports, random, highest=ephemeral)
     place = Place(state=where.state, home=wanted.home.absolute(), python=python, keys=where.keys)
     known = processes.common(found, options=options, ports=chosen, tools=tooling, place=place)
+    expanded = processes.expand(found, known=known, ports=chosen, tools=tooling)
+    secured = any(one.way.startswith("https:") for one in expanded)
     return Prepared(
         options={name: processes.fill(value, known) for name, value in options.items()},
-        processes=processes.expand(found, known=known, ports=chosen, tools=tooling),
+        processes=expanded,
         endpoints={name: processes.fill(value, known) for name, value in read.endpoints.model_dump().items()},
         config={name: processes.fill((wanted.home / name).read_text("utf-8"), known) for name in read.config},
         rules=_rules(read, wanted),
         relocations=tuple(moved.values()),
         wait=read.wait,
+        openssl=str(tools.locate(["openssl"], path=path, cache=cache)["openssl"].path) if secured else "",
     )
 
 
@@ -124,6 +136,8 @@ def write(prepared: Prepared, where: Layout, *, socket: Path, setpriv: str, api_
             relocation.relocate(move, where.state)
         for name, text in prepared.config.items():
             layout.write(where.config / name, text)
+        if prepared.openssl:
+            certificates.make((where.state / processes.AUTHORITY).parent, prepared.hosts, prepared.openssl)
         (where.config / "targets").mkdir()
         for name, text in configuration.targets(prepared.processes).items():
             layout.write(where.config / "targets" / name, text)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from holdfast.platforms.profile import Definition, Profile, Tcp
 
+AUTHORITY = "config/tls/ca.pem"
+"""In the state folder: whom those who connect by TLS are to trust."""
+OFF = ("", "off")
+
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z-]*)(?::([a-z0-9.-]+))?\}")
 
 
@@ -41,6 +45,8 @@ class Process:
     """The port by which others reach it through a fault proxy; 0 when they reach it straight."""
     via: str = ""
     """The process that is this proxy."""
+    way: str = ""
+    """URL by which others reach it, with the name or the address that they know it by; "" without HTTP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +117,12 @@ def _link(slot: Slot) -> str:
 
 def _carrier(slot: Slot, found: Sequence[Slot]) -> str:
     """The process through which others speak to this one; "" when they speak to it straight."""
-    return next((one.name for one in found if slot.definition.name in one.definition.carries), "")
+    carrier = _carried_by(slot, found)
+    return carrier.name if carrier else ""
+
+
+def _carried_by(slot: Slot, found: Sequence[Slot]) -> Slot | None:
+    return next((one for one in found if slot.definition.name in one.definition.carries), None)
 
 
 def _uses(definition: Definition, which: str) -> bool:
@@ -157,31 +168,53 @@ def common(
     for slot in found:
         known[f"dir:{slot.name}"] = str(place.folder(slot.name))
         if slot.key("port") in ports:
-            _known_by(slot, ports, known, _carrier(slot, found))
+            _known_by(slot, ports, known, _carried_by(slot, found))
     return known
 
 
-def _known_by(slot: Slot, ports: Mapping[str, int], known: dict[str, str], carrier: str) -> None:
+def _known_by(slot: Slot, ports: Mapping[str, int], known: dict[str, str], carrier: Slot | None) -> None:
     """Where others find it: straight, through its link, and what its carrier is told."""
     port = ports[slot.key("port")]
     link = ports.get(_link(slot), port)
-    route = f"{slot.name}=127.0.0.1:{link}=127.0.0.1:{port}"
+    way = _way(slot, link, carrier, known)
+    route = f"{slot.name}=127.0.0.1:{link}=127.0.0.1:{port}" + ("=tls" if way.startswith("https") else "")
     role = slot.definition.name
-    lists = {f"urls:{role}": f"http://127.0.0.1:{port}", f"links:{role}": f"http://127.0.0.1:{link}"}
-    lists |= {f"routes:{carrier}": route} if carrier else {}
+    lists = {f"urls:{role}": f"http://127.0.0.1:{port}", f"links:{role}": way}
+    lists |= {f"routes:{carrier.name}": route} if carrier else {}
     for key, one in lists.items():
         known[key] = ",".join(filter(None, (known.get(key), one)))
     known[f"link:{slot.name}"] = str(link)
+    named = carrier is not None and way.split("/")[2] != f"127.0.0.1:{link}"
+    known[f"resolver:{role}"] = f"127.0.0.1:{ports[carrier.name]}" if carrier and named else ""
+    known[f"authority:{role}"] = f"{known['state']}/{AUTHORITY}" if way.startswith("https") else ""
+
+
+def _way(slot: Slot, link: int, carrier: Slot | None, known: Mapping[str, str]) -> str:
+    """The URL by which others reach it."""
+    if carrier is None or not isinstance(slot.definition.ready, Http):
+        return f"http://127.0.0.1:{link}"
+    domain = fill(carrier.definition.domain, known)
+    scheme = "https" if fill(carrier.definition.secured, known) == "on" else "http"
+    return f"{scheme}://{f'{slot.name}.{domain}' if domain not in OFF else '127.0.0.1'}:{link}"
 
 
 def expand(
     found: Sequence[Slot], *, known: Mapping[str, str], ports: Mapping[str, int], tools: Mapping[str, Tool]
 ) -> tuple[Process, ...]:
     """Every replica with its command, ports and checks. Raises UsageError for unknown placeholders."""
-    return tuple(
-        replace(_process(slot, known, ports, tools), link=ports.get(_link(slot), 0), via=_carrier(slot, found))
-        for slot in found
-    )
+    return tuple(_reached(_process(slot, known, ports, tools), slot, found, known, ports) for slot in found)
+
+
+def _reached(
+    process: Process, slot: Slot, found: Sequence[Slot], known: Mapping[str, str], ports: Mapping[str, int]
+) -> Process:
+    """With how others come to it, where they come through a proxy."""
+    carrier = _carried_by(slot, found)
+    if carrier is None:
+        return process
+    link = ports[_link(slot)]
+    way = _way(slot, link, carrier, known) if isinstance(slot.definition.ready, Http) else ""
+    return replace(process, link=link, via=carrier.name, way=way)
 
 
 def _process(slot: Slot, known: Mapping[str, str], ports: Mapping[str, int], tools: Mapping[str, Tool]) -> Process:

@@ -49,6 +49,10 @@ class Definition(_Shape):
     """Filled in, `off` leaves the role out."""
     carries: tuple[str, ...] = ()
     """Roles to which others speak through this one: {routes:NAME} are its ways, {links:ROLE} where others find them."""
+    domain: str = ""
+    """Filled in, the domain in which others find what it carries by name; empty or `off`: they find it by address."""
+    secured: str = ""
+    """Filled in, `on`: who speaks HTTP to what it carries does so over TLS."""
 
 
 class Addresses(_Shape):

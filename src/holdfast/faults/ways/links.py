@@ -9,9 +9,10 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 import time
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -35,13 +36,21 @@ _API_PATIENCE: Final = 2.0
 _OK: Final = range(200, 300)
 
 
-class Reply(NamedTuple):
-    """What came of a question: how it ended, seconds to the first byte and to the end, sizes of the pieces."""
+End: TypeAlias = Literal["closed", "reset", "refused", "silent", "distrusted"]
 
-    end: Literal["closed", "reset", "refused", "silent"]
+
+class Reply(NamedTuple):
+    """What came of a question: how it ended, seconds to the first byte and to the end, sizes of the pieces.
+
+    Where the certificate was distrusted, `code` and `why` are OpenSSL's.
+    """
+
+    end: End
     first: float
     took: float
     pieces: tuple[int, ...]
+    code: int = 0
+    why: str = ""
 
     @property
     def size(self) -> int:
@@ -50,6 +59,8 @@ class Reply(NamedTuple):
 
     def __str__(self) -> str:
         """In a few words."""
+        if self.why:
+            return f"a certificate that is refused: {self.why}"
         if not self.pieces:
             return f"not a byte, {self.end} after {self.took * 1000:.0f} ms"
         first, took = self.first * 1000, self.took * 1000
@@ -84,7 +95,7 @@ class LinkFault(Fault):
     """Questions in a row that must show it, where chance could."""
 
     @abstractmethod
-    def attributes(self, options: Any) -> dict[str, int]:
+    def attributes(self, options: Any) -> Mapping[str, int | str]:
         """Of the toxic, from the fault's options."""
 
     @abstractmethod
@@ -99,10 +110,9 @@ class LinkFault(Fault):
         body = {
             "name": mark(strike),
             "type": self.toxic,
-            "stream": options.stream,
-            "toxicity": options.toxicity,
             "attributes": self.attributes(options),
             "lease": strike.lease,
+            **options.model_dump(include={"stream", "toxicity"}),
         }
         demand(link, "POST", "/toxics", body)
 
@@ -118,7 +128,7 @@ class LinkFault(Fault):
         if past.end != "closed" or not past.pieces:
             return Sight(False, f"nothing can be told of the way: past it {past}")
         for _ in range(self.times):
-            through = ask(found.through, link.question)
+            through = question(link, found)
             if not self.shows(through, past, options):
                 return self.otherwise(link, strike, Sight(False, f"through the proxy {through}; past it {past}"))
         return Sight(True, f"through the proxy {through}; past it {past}")
@@ -141,7 +151,7 @@ class LinkFault(Fault):
         found = way(link)
         if mark(strike) in (*found.toxics, *found.by):
             return Sight(False, f"{self.toxic} is still at {link.name}")
-        through = ask(found.through, link.question)
+        through = question(link, found)
         if through.end != "closed" or not through.pieces:
             return Sight(False, f"through the proxy {through}")
         return ready_again(driver, strike.target)
@@ -185,13 +195,23 @@ def call(link: Link, method: str, path: str = "", body: Mapping[str, Any] | None
         connection.close()
 
 
-def ask(address: tuple[str, int], question: bytes, patience: float = _PATIENCE) -> Reply:
-    """One question on a connection of its own; what came of it within so many seconds."""
+def question(link: Link, found: Way) -> Reply:
+    """The link's question, asked as those who are on that way ask."""
+    return ask(found.through, link.question, host=link.host, authority=link.authority)
+
+
+def ask(
+    address: tuple[str, int], question: bytes, patience: float = _PATIENCE, *, host: str = "", authority: str = ""
+) -> Reply:
+    """One question on a connection of its own; what came of it within so many seconds.
+
+    With an `authority`, over TLS, if that vouches for `host`.
+    """
     began = time.monotonic()
     first, pieces = 0.0, []
-    end: Literal["closed", "reset", "refused", "silent"] = "closed"
+    end: End = "closed"
     try:
-        with socket.create_connection(address, patience) as one:
+        with _connected(address, patience, host, authority) as one:
             one.sendall(question)
             while (left := began + patience - time.monotonic()) > 0:
                 one.settimeout(left)
@@ -202,6 +222,8 @@ def ask(address: tuple[str, int], question: bytes, patience: float = _PATIENCE) 
                 pieces.append(len(part))
             else:
                 end = "silent"
+    except ssl.SSLCertVerificationError as error:
+        return Reply("distrusted", 0.0, time.monotonic() - began, (), error.verify_code, error.verify_message)
     except ConnectionRefusedError:
         end = "refused"
     except TimeoutError:
@@ -209,6 +231,20 @@ def ask(address: tuple[str, int], question: bytes, patience: float = _PATIENCE) 
     except OSError:
         end = "reset"
     return Reply(end, first, time.monotonic() - began, tuple(pieces))
+
+
+def _connected(address: tuple[str, int], patience: float, host: str, authority: str) -> socket.socket:
+    """Raises OSError, of which what TLS finds wrong is a kind."""
+    one = socket.create_connection(address, patience)
+    if not authority:
+        return one
+    try:
+        trust = ssl.create_default_context(cafile=authority)
+        # An end that TLS did not announce is no end: it is how a reset shows here.
+        return trust.wrap_socket(one, server_hostname=host, suppress_ragged_eofs=False)
+    except OSError:
+        one.close()
+        raise
 
 
 def _address(text: str) -> tuple[str, int]:

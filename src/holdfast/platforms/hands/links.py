@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from holdfast.errors import TargetError
 from holdfast.model.hands import Link
+from holdfast.platforms import ports
+from holdfast.platforms.processes import AUTHORITY
 
 if TYPE_CHECKING:
     from holdfast.model.platform import Identity
@@ -31,7 +33,16 @@ class Links:
             raise TargetError(f"{identity.name} is not on the list of what faults may touch")
         if member.via not in processes:
             raise TargetError(f"what is said to {identity.name} takes no proxy", hint="holdfast up --set links=on")
-        return Link(member.name, f"http://127.0.0.1:{processes[member.via].port}", _question(member))
+        way, port = urlsplit(member.way), processes[member.via].port
+        named = way.hostname not in (None, ports.HOST)
+        return Link(
+            name=member.name,
+            api=f"http://{ports.HOST}:{port}",
+            question=_question(member),
+            host=way.hostname or "",
+            resolver=f"{ports.HOST}:{port}" if named else "",
+            authority=str(self.platform.where.state / AUTHORITY) if way.scheme == "https" else "",
+        )
 
 
 def _question(member: Member) -> bytes:
