@@ -7,8 +7,11 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from refplatform.engine.calibration import pace, read_calibration
+from refplatform.engine.places import members
 from refplatform.engine.scheduler import BlockPool, Scheduler, Sequence, Step
 
 CALIBRATIONS = Path(__file__).parents[2] / "local" / "calibrations"
@@ -136,11 +139,12 @@ def test_the_laptop_holds_a_peak_of_four_requests_a_second_on_each_engine():
         ({"c0": 0}, "c0 must be positive"),
         ({"c0": "fast"}, "c0 must be float"),
         ({"max_num_seqs": True}, "max_num_seqs must be int"),
-        ({"colour": "red"}, "unknown keys"),
-        ({"kv_cache_tokens": None}, "give kv_cache_tokens, or memory_bytes"),
-        ({"kv_cache_tokens": 8000}, "at least one request of max_model_len"),
+        ({"colour": "red"}, "unknown key colour"),
+        ({"c_perfill": 1}, "unknown key c_perfill, did you mean c_prefill?"),
+        ({"kv_cache_tokens": None}, "kv_cache_tokens is not given: give it, or memory_bytes"),
+        ({"kv_cache_tokens": 8000}, "leaves a KV cache of 8000 tokens, and at least one request of max_model_len"),
         ({"noise": 0.5}, "noise is a share"),
-        ({"max_num_queued_reqs": -1}, "must not be negative"),
+        ({"max_num_queued_reqs": -1}, "max_num_queued_reqs must not be negative"),
     ],
 )
 def test_an_absurd_calibration_is_refused(tmp_path, change, match):
@@ -148,3 +152,64 @@ def test_an_absurd_calibration_is_refused(tmp_path, change, match):
     path.write_text(json.dumps(json.loads((CALIBRATIONS / "laptop.json").read_text()) | change))
     with pytest.raises(ValueError, match=match):
         read_calibration(path)
+
+
+def told(tmp_path, text):
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"c\.json:\d+:\d+: ") as error:
+        read_calibration(path)
+    return str(error.value).replace(str(path), "c.json")
+
+
+def test_all_that_is_wrong_with_a_file_is_told_at_once_each_with_its_place(tmp_path):
+    lines = (CALIBRATIONS / "laptop.json").read_text().splitlines()
+    lines[1:1] = ['  "c_perfill": 0.1,', '  "max_num_seqs": "many",', '  "note": "twice",']
+    said = told(tmp_path, "\n".join(line for line in lines if '"max_model_len"' not in line))
+    assert said.splitlines()[1:3] == ["  {", "  ^"]  # what is missing is missing at the beginning
+    assert [line for line in said.splitlines() if line.startswith("c.json")] == [
+        "c.json:1:1: max_model_len is missing",
+        "c.json:2:16: unknown key c_perfill, did you mean c_prefill?",
+        "c.json:3:19: max_num_seqs must be int, got 'many'",
+        f"c.json:{6}:11: note is there 2 times",
+        f"c.json:{7}:19: max_num_seqs is there 2 times",
+    ]
+
+
+def test_absurd_numbers_are_shown_where_they_stand(tmp_path):
+    lines = (CALIBRATIONS / "laptop.json").read_text().splitlines()
+    number = next(number for number, line in enumerate(lines) if '"c0"' in line)
+    lines[number] = '  "c0": 1e999,'
+    assert told(tmp_path, "\n".join(lines)).splitlines() == [
+        f"c.json:{number + 1}:9: c0 must be positive and finite",
+        '    "c0": 1e999,',
+        "          ^",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "c.json:1:1: Expecting value"),
+        ("[1]", "c.json:1:1: expected a JSON object"),
+        ('{"c0": 1,\n "c_kv" 2}', "c.json:2:9: Expecting ':' delimiter"),
+        ('{"c0": NaN}', "c.json:1:1: NaN is no number of JSON"),
+        ("[" * 100_000, "c.json:1:1: "),
+        ("\ufffe{}", "c.json:1:1: Expecting value"),
+    ],
+)
+def test_what_is_no_calibration_at_all_is_told_with_its_place(tmp_path, text, said):
+    assert told(tmp_path, text).startswith(said)
+
+
+@given(
+    st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.integers()), max_size=8),
+    st.sampled_from([None, 0, 2]),
+)
+def test_every_value_is_found_at_its_place(told, indent):
+    text = json.dumps(told, indent=indent)
+    found = members(text)
+    assert {one.key: one.value for one in found} == told
+    for one in found:
+        rest = "\n".join(text.split("\n")[one.place.line - 1 :])[one.place.column - 1 :]
+        assert json.JSONDecoder().raw_decode(rest)[0] == one.value

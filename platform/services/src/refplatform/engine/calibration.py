@@ -12,16 +12,19 @@ more: `flat_tokens`. Beyond, every token costs `c_prefill`, whether it belongs t
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
+from math import inf
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
+from refplatform.engine.places import Member, Place, members
 from refplatform.engine.scheduler import BLOCK_TOKENS, Limits
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from refplatform.engine.scheduler import Step
@@ -36,6 +39,23 @@ _JSON_TYPES: Final[dict[str, tuple[type, ...]]] = {
 
 MOST_NOISE_DEVIATIONS: Final = 3.0
 """A step's noise is cut here, so that no step takes no time."""
+
+LONGEST_LINE: Final = 160
+"""Characters of a line that is shown with a problem in it."""
+
+_NEVER_NEGATIVE: Final = (
+    *("max_num_queued_reqs", "max_num_queued_tokens", "long_prefill_token_threshold", "flat_tokens"),
+    *("memory_bytes", "gpu_memory_utilization", "weight_bytes", "other_bytes", "kv_bytes_per_token"),
+    *("c_step", "c_prefill", "c_attention", "c_kv", "c_seq", "c_prompt", "c_request", "c_beside"),
+)
+
+
+class AbsurdError(ValueError):
+    """Numbers with which no engine could work: (name, what is wrong) of each."""
+
+    def __init__(self, flaws: tuple[tuple[str, str], ...]) -> None:
+        super().__init__("; ".join(f"{name} {said}" for name, said in flaws))
+        self.flaws = flaws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,21 +98,36 @@ class Calibration:
 
     def __post_init__(self) -> None:
         """Refuse numbers with which the scheduler's promises could not be kept."""
-        if self.max_num_seqs < 1 or self.max_model_len < 2:  # noqa: PLR2004
-            raise ValueError("max_num_seqs must be at least 1, max_model_len 2")
-        if min(self.max_num_queued_reqs or 0, self.max_num_queued_tokens or 0, self.flat_tokens) < 0:
-            raise ValueError("max_num_queued_reqs, max_num_queued_tokens and flat_tokens must not be negative")
-        if self.max_num_batched_tokens <= self.max_num_seqs:
-            raise ValueError("max_num_batched_tokens must exceed max_num_seqs: each running request gets its token")
-        if self.kv_cache_tokens is None and not min(self.memory_bytes, self.kv_bytes_per_token) > 0:
-            raise ValueError("give kv_cache_tokens, or memory_bytes and kv_bytes_per_token")
-        if self.kv_blocks * BLOCK_TOKENS < self.max_model_len:
-            raise ValueError("the KV cache must hold at least one request of max_model_len")
-        steps = (self.c_step, self.c_prefill, self.c_attention, self.c_kv, self.c_seq, self.c_prompt)
-        if not self.c0 > 0 or not min(*steps, self.c_request, self.c_beside) >= 0:
-            raise ValueError("c0 must be positive and the other coefficients not negative")
-        if not 0 <= self.noise < 1 / MOST_NOISE_DEVIATIONS:
-            raise ValueError(f"noise is a share of the step's time, from 0 to {1 / MOST_NOISE_DEVIATIONS:.2f}")
+        if flaws := tuple((key, said) for wrong, key, said in self._flaws() if wrong):
+            raise AbsurdError(flaws)
+
+    def _flaws(self) -> Iterator[tuple[bool, str, str]]:
+        """What may be wrong: whether it is, with which number, and how that is said."""
+        yield self.max_num_seqs < 1, "max_num_seqs", "must be at least 1"
+        yield self.max_model_len < 2, "max_model_len", "must be at least 2"  # noqa: PLR2004
+        yield (
+            self.max_num_batched_tokens <= self.max_num_seqs,
+            "max_num_batched_tokens",
+            "must exceed max_num_seqs: each running request gets its token",
+        )
+        for key in _NEVER_NEGATIVE:
+            yield not 0 <= (getattr(self, key) or 0) < inf, key, "must not be negative, nor infinite"
+        yield not 0 < self.c0 < inf, "c0", "must be positive and finite"
+        yield (
+            not 0 <= self.noise < 1 / MOST_NOISE_DEVIATIONS,
+            "noise",
+            f"is a share of the step's time, from 0 to {1 / MOST_NOISE_DEVIATIONS:.2f}",
+        )
+        given = self.kv_cache_tokens is not None
+        if not given and not min(self.memory_bytes, self.kv_bytes_per_token) > 0:
+            yield True, "kv_cache_tokens", "is not given: give it, or memory_bytes and kv_bytes_per_token"
+            return
+        held = self.kv_blocks * BLOCK_TOKENS
+        yield (
+            held < self.max_model_len,
+            "kv_cache_tokens" if given else "memory_bytes",
+            f"leaves a KV cache of {held} tokens, and at least one request of max_model_len must fit in it",
+        )
 
     @property
     def limits(self) -> Limits:
@@ -129,6 +164,10 @@ class Calibration:
         )
 
 
+_TYPES: Final = {field.name: str(field.type) for field in fields(Calibration)}
+_REQUIRED: Final = tuple(field.name for field in fields(Calibration) if field.default is MISSING)
+
+
 def pace(calibration: Calibration, source: random.Random) -> Callable[[Step], float]:
     """The duration of each step that is asked for, with the calibration's noise."""
     if not calibration.noise:
@@ -142,16 +181,40 @@ def pace(calibration: Calibration, source: random.Random) -> Callable[[Step], fl
 
 
 def read_calibration(path: Path) -> Calibration:
-    """The calibration in a JSON file. Raises OSError, or ValueError that names what is missing, unknown or wrong."""
-    raw = orjson.loads(path.read_bytes())
-    if not isinstance(raw, dict):
-        raise ValueError("expected a JSON object")  # noqa: TRY004
-    known = {field.name: str(field.type) for field in fields(Calibration)}
-    required = {field.name for field in fields(Calibration) if field.default is MISSING}
-    unknown, missing = raw.keys() - known, required - raw.keys()
-    if unknown or missing:
-        raise ValueError(f"unknown keys {sorted(unknown)}, missing keys {sorted(missing)}")
-    wrong = [name for name, value in raw.items() if type(value) not in _JSON_TYPES[known[name]]]
-    if wrong:
-        raise ValueError(", ".join(f"{name} must be {known[name]}, got {raw[name]!r}" for name in wrong))
-    return Calibration(**raw)
+    """The calibration in a JSON file. Raises OSError, and ValueError with all problems, each with its place."""
+    text = path.read_bytes().decode("utf-8", "replace")
+    try:
+        found = members(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(_shown(path, text, Place(error.lineno, error.colno), error.msg)) from error
+    except (TypeError, RecursionError) as error:
+        raise ValueError(_shown(path, text, Place(1, 1), str(error))) from error
+    places = {member.key: member.place for member in found}
+    problems = [(member.place, said) for member in found if (said := _misread(member))]
+    counted = Counter(member.key for member in found)
+    problems += [(places[key], f"{key} is there {times} times") for key, times in counted.items() if times > 1]
+    problems += [(Place(1, 1), f"{key} is missing") for key in _REQUIRED if key not in places]
+    if not problems:
+        try:
+            return Calibration(**{member.key: member.value for member in found})
+        except AbsurdError as error:
+            problems = [(places.get(key, Place(1, 1)), f"{key} {said}") for key, said in error.flaws]
+    raise ValueError("\n".join(_shown(path, text, *problem) for problem in sorted(problems)))
+
+
+def _misread(member: Member) -> str | None:
+    """What is wrong with a key and the type of its value; None is nothing."""
+    if member.key not in _TYPES:
+        close = get_close_matches(member.key, _TYPES, n=1)
+        return f"unknown key {member.key}" + (f", did you mean {close[0]}?" if close else "")
+    if type(member.value) not in _JSON_TYPES[_TYPES[member.key]]:
+        return f"{member.key} must be {_TYPES[member.key]}, got {member.value!r:.40}"
+    return None
+
+
+def _shown(path: Path, text: str, place: Place, said: str) -> str:
+    """One problem: where, what, and the line with a caret, unless that is too long to be read."""
+    lines = text.splitlines()
+    line = lines[place.line - 1] if place.line <= len(lines) else ""
+    caret = f"\n  {line}\n  {' ' * (place.column - 1)}^" if 0 < len(line) <= LONGEST_LINE else ""
+    return f"{path}:{place}: {said}{caret}"
