@@ -40,12 +40,25 @@ def test_adapters_come_and_go_and_are_listed_below_their_model(engine, web):
     base, tuned = web.fetch(url, "/v1/models").json["data"]
     assert (base["id"], base["parent"], base["max_model_len"]) == ("chat", None, 4096)
     assert (tuned["id"], tuned["parent"], tuned["root"]) == ("tuned", "chat", "/a")
-    assert web.fetch(url, web.path, web.chat(1, stream=False) | {"model": "tuned"}).json["model"] == "tuned"
+    assert web.fetch(url, web.path, web.chat(2, stream=False) | {"model": "tuned"}).json["model"] == "tuned"
+    assert web.metrics(url)("vllm:lora_requests_info", running_lora_adapters="tuned", max_lora="1") is not None
     again = web.fetch(url, "/v1/load_lora_adapter", {"lora_name": "tuned", "lora_path": "/b"})
     assert (again.status, again.json["error"]["type"]) == (400, "InvalidUserInput")
     assert web.fetch(url, "/v1/unload_lora_adapter", {"lora_name": "tuned"}).status == 200
     assert web.fetch(url, web.path, web.chat(1) | {"model": "tuned"}).status == 404
     assert web.fetch(url, "/v1/unload_lora_adapter", {"lora_name": "tuned"}).status == 404
+
+
+def test_metrics_tell_what_was_asked_for_and_not_what_was_said(engine, web):
+    url = engine().url  # max_model_len 4096
+    prompt = web.fetch(url, web.path, web.chat(3, stream=False, n=2, stop=["a"])).json["usage"]["prompt_tokens"]
+    unlimited = web.chat(stream=False)
+    del unlimited["max_tokens"]
+    assert web.fetch(url, web.path, unlimited).status == 200
+    value = web.metrics(url)
+    assert value("vllm:request_params_max_tokens_count") == 3  # two answers and one
+    assert value("vllm:request_params_max_tokens_sum") == 3 + 3 + (4096 - prompt)
+    assert (value("vllm:request_params_n_count"), value("vllm:request_params_n_sum")) == (2, 3)
 
 
 def test_tokens_go_there_and_back_and_are_those_that_usage_counts(engine, web):

@@ -4,13 +4,19 @@ In an event loop whose clock jumps to the next timer instead of waiting for it, 
 """
 
 import asyncio
+import random
 from collections import Counter
+from itertools import pairwise
+from statistics import median
 
 import pytest
 
 from refplatform.engine.calibration import Calibration
-from refplatform.engine.live import AbortedError, AsleepError, LiveEngine
-from refplatform.engine.scheduler import QueueFullError
+from refplatform.engine.live import AsleepError, LiveEngine
+from refplatform.engine.reading import Reading, desk
+from refplatform.engine.scheduler import QueueFullError, Residency, Sequence
+from refplatform.engine.stream import AbortedError
+from refplatform.engine.virtual import Request, VirtualEngine, replay
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
@@ -38,7 +44,7 @@ class Heard:
     """Remembers what the engine told."""
 
     def __init__(self):
-        self.counts, self.gaps, self.order, self.ends, self.adapters = Counter(), [], [], [], []
+        self.counts, self.gaps, self.order, self.ends, self.adapters, self.lives = Counter(), [], [], [], [], []
         self.level = None
 
     def watch(self, *, running, waiting, kv):
@@ -72,15 +78,23 @@ class Heard:
     def preempted(self, count):
         self.counts["preempted"] += count
 
-    def lora(self, *, running, waiting):
-        self.adapters.append((tuple(running), tuple(waiting)))
+    def lora(self, adapters):
+        self.adapters.append(tuple(adapters))
+
+    def evicted(self, blocks):
+        self.lives += blocks
 
     def sleep(self, level):
         self.level = level
 
 
 def make(*, scale=1.0, **changes):
-    numbers = {
+    heard = Heard()
+    return LiveEngine(numbers(**changes), heard, clock=now, scale=scale), heard
+
+
+def numbers(**changes):
+    plain = {
         "name": "test",
         "max_num_seqs": 8,
         "max_num_batched_tokens": 64,
@@ -91,8 +105,7 @@ def make(*, scale=1.0, **changes):
         "c_seq": 0.0,
         "c_kv": 0.0,
     }
-    heard = Heard()
-    return LiveEngine(Calibration(**numbers | changes), heard, clock=now, scale=scale), heard
+    return Calibration(**plain | changes)
 
 
 def play(engine, scene, within=10.0):
@@ -331,16 +344,100 @@ def test_there_is_no_third_level_of_sleep():
         engine.sleep(3)
 
 
-def test_adapters_are_told_when_they_change():
-    engine, heard = make(max_num_seqs=1)
+def test_an_adapter_is_told_of_in_each_step_from_the_first_token_of_its_requests_to_the_last():
+    engine, heard = make(max_num_seqs=2)
 
     async def scene():
-        await all_of([submit(engine, asked=2, lora="french"), submit(engine, asked=2, lora="legal"), submit(engine)])
+        short, long = submit(engine, asked=2, lora="french"), submit(engine, asked=4, lora="legal")
+        await all_of([short, long, submit(engine, asked=2, lora="late")])
+        return await all_of([submit(engine, asked=1, lora="once")])
 
     play(engine, scene())
-    assert heard.adapters[0] == (("french",), ("legal",))
-    assert (("legal",), ()) in heard.adapters
-    assert heard.adapters[-1] == ((), ())
+    # Two seats. Step 1: both begin. 2: french ends. 3: late begins. 4: both end. 5: one token is first and last.
+    assert heard.adapters == [("french", "legal"), ("legal",), ("legal", "late"), (), ()]
+
+
+def test_an_aborted_request_takes_its_adapter_along():
+    engine, heard = make()
+
+    async def scene():
+        gone = submit(engine, asked=100, lora="french")
+        await gone.more_than(0)
+        engine.abort(gone)
+        await answered(engine, asked=1)
+
+    play(engine, scene())
+    assert heard.adapters[0] == ("french",)
+    assert set(heard.adapters[1:]) == {()}
+
+
+def test_the_lives_of_evicted_blocks_are_told():
+    heard = Heard()
+    calibration = numbers(kv_cache_tokens=256)  # 16 blocks
+    residency = Residency(1.0, clock=now, source=random.Random(0))
+
+    async def scene(engine):
+        for names in ((1, 2), (1, 2), (3, 4)):
+            await answered(engine, prompt=33, asked=1, hashes=names)
+        await answered(engine, prompt=240, asked=1)  # needs 15 of 16 blocks, of which 12 were never used
+
+    async def made():
+        engine = LiveEngine(calibration, heard, clock=now, residency=residency)
+        steps = asyncio.create_task(engine.run())
+        await scene(engine)
+        steps.cancel()
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(made())
+    # Steps of 2 ms. Blocks 1 and 2 are named as the first begins and found as the second does, at 2 ms; 3 and 4 come
+    # at 4 ms. The last prompt begins at 6 ms and needs four steps; only the last, at 12 ms, wants more than was empty:
+    # three blocks, the end of a prefix first: 2, 1 and 4.
+    assert [round(1e3 * life.lifetime) for life in heard.lives] == [12, 12, 8]
+    assert [round(1e3 * life.idle) for life in heard.lives] == [10, 10, 8]
+    assert [life.gaps for life in heard.lives] == [(), (), ()]
+
+
+def test_virtual_time_and_real_time_tell_the_same_of_one_calibration():
+    # Requests of many sizes that come in bursts, so that reading, queue, chunks and noise all count.
+    source, at, asked_for = random.Random(7), 0.0, []
+    for _ in range(150):
+        at += source.choice((0.0001, 0.0002, 0.03))
+        asked_for.append((at, source.randint(1, 150), source.randint(1, 30)))
+    calibration = numbers(
+        c_prefill=2e-5, c_kv=1e-6, c_seq=1e-4, c_request=0.003, c_beside=0.0005, noise=0.1, kv_cache_tokens=4096
+    )
+
+    async def client(engine, reading, at, prompt, asked):
+        await asyncio.sleep(at - now())
+        arrived = now()
+        await reading.take(engine.running)
+        came = await answered(engine, prompt=prompt, asked=asked)
+        return came[0] - arrived, [later - earlier for earlier, later in pairwise(came)]
+
+    async def live():
+        engine = LiveEngine(calibration, Heard(), clock=now, noise=random.Random(1))
+        reading = Reading(desk(calibration), clock=now, until=until)
+        steps = asyncio.create_task(engine.run())
+        answers = await asyncio.gather(*(client(engine, reading, *one) for one in asked_for))
+        steps.cancel()
+        return answers
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        answers = runner.run(live())
+    virtual = VirtualEngine(calibration, noise=random.Random(1), keep_gaps=True)
+    requests = [Request(at, Sequence(prompt, asked)) for at, prompt, asked in asked_for]
+    replay(requests, lambda _: virtual)
+    for mine, theirs in (
+        ([request.ttft for request in requests], [ttft for ttft, _ in answers]),
+        ([gap for request in requests for gap in request.gaps], [gap for _, gaps in answers for gap in gaps]),
+    ):
+        assert len(mine) == len(theirs)
+        assert median(mine) == pytest.approx(median(theirs), rel=0.01)
+    assert min(request.ttft for request in requests) > 0.003 + 0.002  # read, and a step
+
+
+async def until(instant):
+    await asyncio.sleep(max(0.0, instant - now()))
 
 
 def test_a_stream_is_woken_once_a_step_however_often_it_could_look():

@@ -1,6 +1,7 @@
 """Engines in virtual time: what a queue does by arithmetic, and what routing by prefix does to eight engines."""
 
 import random
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 from statistics import median
@@ -41,6 +42,41 @@ def test_an_engine_that_was_idle_starts_at_once():
     late = Request(7.25, Sequence(10, 1))
     assert replay([Request(0.0, Sequence(1, 1)), late], lambda _: engine) == 8.25
     assert late.scheduled == 7.25
+
+
+def test_requests_are_read_one_after_the_other_and_the_longer_the_more_are_running():
+    engine = VirtualEngine(replace(PLAIN, c_request=0.25, c_beside=0.5))
+    first, second, third = Request(0.0, Sequence(10, 9)), Request(0.0, Sequence(10, 1)), Request(2.0, Sequence(10, 1))
+    replay([first, second, third], lambda _: engine)
+    # Read at 0.25 and 0.5; the first step runs from 0.25 to 1.25, and the second request is in the one after it.
+    assert (first.scheduled, second.scheduled, second.first) == (0.25, 1.25, 2.25)
+    # The third: 2.0 + 0.25, and half a second for each of the two that run at 2.0: in the step from 3.25.
+    assert third.scheduled == 3.25
+
+
+def test_who_comes_at_once_starts_in_one_step():
+    engine = VirtualEngine(PLAIN)
+    requests = [Request(0.0, Sequence(10, 2)) for _ in range(3)]
+    assert replay(requests, lambda _: engine) == 2.0
+    assert engine.steps == 2
+
+
+def test_a_user_asks_again_when_answered():
+    engine, left = VirtualEngine(PLAIN), [Sequence(10, 2), Sequence(10, 2)]
+
+    def again(done):
+        return Request(done.last, left.pop()) if left else None
+
+    # 2 s for each of three answers, and each new prompt waits for the step under way: there is none
+    assert replay([Request(0.0, Sequence(10, 2))], lambda _: engine, after=again) == 6.0
+    assert engine.tokens == 6
+
+
+def test_the_times_between_tokens_are_kept_where_they_are_asked_for():
+    engine = VirtualEngine(PLAIN, keep_gaps=True)
+    one, other = Request(0.0, Sequence(10, 3)), Request(1.5, Sequence(10, 2))
+    replay([one, other], lambda _: engine)
+    assert (one.gaps, other.gaps) == ([1.0, 1.0], [1.0])
 
 
 def test_engines_run_beside_each_other():

@@ -18,6 +18,8 @@ from refplatform.engine.metrics.http import HttpMetrics
 from refplatform.engine.metrics.instruments import Histogram, Table
 from refplatform.engine.metrics.options import buckets
 from refplatform.engine.metrics.stale import Late, Staleness
+from refplatform.engine.scheduler import Evicted
+from refplatform.engine.siblings import Siblings
 
 REAL = Path(__file__).with_name("golden") / "vllm-0.32.0-families.json"
 CHAT = "/v1/chat/completions"
@@ -33,18 +35,20 @@ class Clock:
 
 @dataclass
 class Stream:
-    """One request as the engine times it: arrived at 10, scheduled at 11, first token at 13, last token at 17."""
+    """One request as the engine times it: came at 10, queued 10.5, scheduled 11, first token at 13, last at 17."""
 
     sequence: SimpleNamespace
     arrived: float = 10.0
+    queued: float = 10.5
     scheduled: float | None = 11.0
     first: float | None = 13.0
     last: float = 17.0
+    siblings: Siblings = field(default_factory=Siblings)
 
 
-def stream(prompt=20, emitted=5, cached=0, preemptions=0, asked=8, **times):
-    tokens = SimpleNamespace(prompt=prompt, emitted=emitted, cached=cached, preemptions=preemptions, asked=asked)
-    return Stream(tokens, **times)
+def stream(prompt=20, emitted=5, cached=0, preemptions=0, **more):
+    tokens = SimpleNamespace(prompt=prompt, emitted=emitted, cached=cached, preemptions=preemptions)
+    return Stream(tokens, **more)
 
 
 @dataclass
@@ -169,10 +173,11 @@ def test_a_step_is_counted_as_vllm_counts_it():
 
 def test_a_finished_request_is_counted_as_vllm_counts_it():
     metrics = EngineMetrics("tiny")
-    metrics.ended(stream(prompt=20, emitted=5, cached=16, preemptions=2, asked=8), 18.0, "stop")
+    one = stream(prompt=20, emitted=5, cached=16, preemptions=2, siblings=Siblings(max_tokens=8))
+    metrics.ended(one, 18.0, "stop")
     seconds = {
         "e2e_request_latency": 8,  # 18 - 10
-        "request_queue_time": 1,  # 11 - 10
+        "request_queue_time": 0.5,  # 11 - 10.5: reading it is no queue
         "request_prefill_time": 2,  # 13 - 11
         "request_decode_time": 4,  # 17 - 13
         "request_inference_time": 6,  # 17 - 11
@@ -193,6 +198,26 @@ def test_a_finished_request_is_counted_as_vllm_counts_it():
     for name, expected in sizes.items():
         assert value(metrics, f"{name}_sum") == expected
     assert value(metrics, "request_success_total", finished_reason="stop") == 1
+
+
+def test_of_several_answers_to_a_prompt_the_longest_and_their_number_are_counted_with_the_last():
+    metrics, siblings = EngineMetrics("tiny"), Siblings(n=3, max_tokens=50)
+    for emitted in (4, 9):
+        metrics.ended(stream(emitted=emitted, siblings=siblings), 18.0, "stop")
+    assert value(metrics, "request_params_n_count") == 0
+    metrics.ended(stream(emitted=7, siblings=siblings), 18.0, "stop")
+    assert (value(metrics, "request_params_n_count"), value(metrics, "request_params_n_sum")) == (1, 3)
+    assert value(metrics, "request_max_num_generation_tokens_sum") == 9
+    assert value(metrics, "request_generation_tokens_count") == 3
+    assert value(metrics, "request_params_max_tokens_sum") == 150  # 3 * 50: once for each answer
+
+
+def test_an_aborted_answer_leaves_its_siblings_uncounted():
+    metrics, siblings = EngineMetrics("tiny"), Siblings(n=2, max_tokens=50)
+    metrics.ended(stream(siblings=siblings), 18.0, "abort")
+    metrics.ended(stream(siblings=siblings), 18.0, "stop")
+    assert value(metrics, "request_params_n_count") == 0
+    assert value(metrics, "request_params_max_tokens_count") == 1
 
 
 def test_a_single_token_has_no_time_per_token_and_is_counted_as_zero():
@@ -218,6 +243,8 @@ def test_an_embedding_ends_with_its_prompt():
     assert value(metrics, "time_to_first_token_seconds_sum") == 2  # 12 - 10
     assert value(metrics, "request_decode_time_seconds_sum") == 0
     assert value(metrics, "iteration_tokens_total_sum") == 20
+    assert value(metrics, "request_params_max_tokens_count") == 0  # it has no such parameter
+    assert value(metrics, "request_params_n_sum") == 1
 
 
 def test_refusals_and_preemptions_are_counted_and_an_unknown_reason_is_a_bug():
@@ -245,14 +272,26 @@ def test_sleep_is_shown_by_its_level():
 
 def test_adapters_are_shown_with_the_feature_alone():
     metrics = EngineMetrics("tiny", features={"lora"}, max_loras=4, wall=lambda: 1000.0)
-    metrics.lora(running=["a", "b"], waiting=[])
-    labels = {"max_lora": "4", "running_lora_adapters": "a,b", "waiting_lora_adapters": ""}
+    metrics.lora(["a", "b"])
+    labels = {"max_lora": "4", "running_lora_adapters": "a,b", "waiting_lora_adapters": "a,b"}
     assert metrics.registry.get_sample_value("vllm:lora_requests_info", labels) == 1000
     without = EngineMetrics("tiny")
-    without.lora(running=["a"], waiting=[])
+    without.lora(["a"])
     assert "vllm:lora_requests_info" not in without.tables
+    without.show_lora()
+    without.lora([])
+    assert "vllm:lora_requests_info" in families(prometheus_client.generate_latest(without.registry).decode())
     with pytest.raises(ValueError, match="unknown features"):
         EngineMetrics("tiny", features={"telepathy"})
+
+
+def test_blocks_that_were_evicted_are_shown_with_the_feature():
+    metrics = EngineMetrics("tiny", features={"kv_cache_metrics"})
+    metrics.evicted([Evicted(lifetime=3.0, idle=1.0, gaps=(0.5, 0.25)), Evicted(lifetime=1.0, idle=1.0, gaps=())])
+    sums = {"kv_block_lifetime_seconds": 4, "kv_block_idle_before_evict_seconds": 2, "kv_block_reuse_gap_seconds": 0.75}
+    assert {name: value(metrics, f"{name}_sum") for name in sums} == sums
+    assert value(metrics, "kv_block_reuse_gap_seconds_count") == 2
+    assert {name for name in metrics.tables if "kv_block" in name} == {f"vllm:{name}" for name in sums}
 
 
 def test_steps_are_handed_on():

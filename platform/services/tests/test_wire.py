@@ -222,6 +222,17 @@ def test_a_request_that_cannot_be_served_says_which_parameter_is_wrong(body, sta
     assert (caught.value.status, caught.value.kind, caught.value.param) == (status, kind, param)
 
 
+def test_more_answers_than_can_be_made_in_a_moment_are_refused():
+    assert len(read({"prompt": ["a"] * 64, "n": 64, "max_tokens": 1}, chat=False).choices) == 4096
+    with pytest.raises(BadAskError, match="65 prompts of 64 answers are more than 4096"):
+        read({"prompt": ["a"] * 65, "n": 64, "max_tokens": 1}, chat=False)
+
+
+def test_an_answer_may_have_what_was_asked_for_or_what_the_context_leaves():
+    for asked, most in ((7, 7), (LIMIT, LIMIT - 5), (None, LIMIT - 5)):
+        assert read({"messages": HI, "max_tokens": asked, "stop": "a"}).choices[0].most == most
+
+
 @pytest.mark.parametrize(
     ("prompt", "param"), [("", "prompt"), (None, "prompt"), ([], None), ([[]], None), ([2**33], None)]
 )

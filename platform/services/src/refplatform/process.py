@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import logging
+import math
 import signal
 import socket
 import sys
@@ -65,14 +67,57 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong without all options before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}; see --help\n")
+
+
 def parser(*, prog: str, about: str, example: str) -> argparse.ArgumentParser:
     """An argument parser whose help ends with an example that can be pasted."""
-    return argparse.ArgumentParser(
+    return _Parser(
         prog=f"python -m {prog}",
         description=about,
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def seconds(text: str) -> float:
+    """An option's time: finite, not negative. Raises argparse.ArgumentTypeError."""
+    return _number(text, lambda value: 0 <= value < math.inf, "seconds, 0 or more")
+
+
+def factor(text: str) -> float:
+    """An option's factor: finite, more than nothing. Raises argparse.ArgumentTypeError."""
+    return _number(text, lambda value: 0 < value < math.inf, "a number above 0")
+
+
+def share(text: str) -> float:
+    """An option's share of something: more than nothing, at most all. Raises argparse.ArgumentTypeError."""
+    return _number(text, lambda value: 0 < value <= 1, "a share, above 0 and at most 1")
+
+
+def count(text: str) -> int:
+    """An option's number of things, 1 or more. Raises argparse.ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text!r}")
+    return int(text)
+
+
+def name(text: str) -> str:
+    """An option's name, which is not empty. Raises argparse.ArgumentTypeError."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"expected a name, got {text!r}")
+    return text
+
+
+def _number(text: str, right: Callable[[float], bool], wanted: str) -> float:
+    with contextlib.suppress(ValueError):
+        if right(value := float(text)):
+            return value
+    raise argparse.ArgumentTypeError(f"expected {wanted}, got {text!r}")
 
 
 def fail(prog: str, message: str, *, code: int = EXIT_USAGE) -> NoReturn:
@@ -89,15 +134,23 @@ def bind(prog: str, host: str, port: int, *, shared: bool = False) -> socket.soc
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         sock.bind((host, port))
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         sock.close()
-        reason = getattr(error, "strerror", None) or error
-        fail(prog, f"cannot listen on {host}:{port}: {reason}", code=EXIT_TEMPORARY)
+        fail(prog, f"cannot listen on {host}:{port}: {error.strerror or error}", code=EXIT_TEMPORARY)
+    except OverflowError:
+        sock.close()
+        fail(prog, f"cannot listen on {host}:{port}: a port is 0 to 65535")
     return sock
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not the traceback of a request that is cut off at the end of the drain: uvicorn says how many there are."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def serve(service: Service) -> None:
     """Run until SIGTERM or SIGINT, drain, return; a background coroutine that ends or raises ends the process."""
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
     gc.collect()
     gc.freeze()  # what start-up made lives for ever: no collector pause should walk it

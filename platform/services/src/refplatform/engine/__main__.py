@@ -24,14 +24,19 @@ from refplatform.engine.live import LiveEngine
 from refplatform.engine.metrics import options as metrics_options
 from refplatform.engine.metrics.http import HttpMetrics
 from refplatform.engine.models import Models
-from refplatform.engine.reading import Reading
+from refplatform.engine.reading import Reading, desk
+from refplatform.engine.switch import Pace, Switch
 from refplatform.engine.weights import LazyFace
 from refplatform.engine.wire.ask import Mind
+from refplatform.engine.wire.errors import BadAskError
 from refplatform.store import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from refplatform.engine.gpu.meter import Meter
     from refplatform.engine.metrics import EngineMetrics
+    from refplatform.engine.scheduler import Residency
     from refplatform.engine.weights import Weights
 
 PROG: Final = "refplatform.engine"
@@ -56,27 +61,27 @@ def main() -> None:
     calibration = _calibration(args)
     sock = process.bind(PROG, args.host, args.port)
     faults = fault_options.open_faults(args)
-    told = fault_options.told_load(args, time.time())
-    if told.fails:
-        process.fail(PROG, "the weights could not be loaded, as a fault asks", code=EXIT_DAMAGED)
-    args.load_seconds += told.seconds
+    args.load_seconds += _told_load(args)
     if not args.lazy:
         _load(weights, args.load_seconds)
-    metrics = _metrics(args, calibration)
-    engine = LiveEngine(
-        calibration,
-        metrics,
-        clock=time.monotonic,
-        scale=args.time_scale,
-        policy=args.scheduling_policy,
-        noise=random.Random(args.seed),
-        until=Alarm(time.monotonic).until,
-    )
+    metrics, residency = _metrics(args, calibration)
+    engine = _live(args, calibration, metrics, residency)
     meter = _meter(args, calibration, engine)
     if faults is not None:
         faults.join(engine, meter.devices, blocks=calibration.kv_blocks, registry=metrics.registry)
-    models = Models(base=args.model, max_model_len=calibration.max_model_len, since=int(time.time()))
-    models.adapters.update(args.lora_modules)
+    models = _models(args, calibration)
+    reading = Reading(desk(calibration, scale=args.time_scale), clock=time.monotonic)
+    switch = None
+    if weights is not None:
+        switch = Switch(
+            engine,
+            models,
+            weights,
+            calibration,
+            pace=Pace(load=args.load_seconds, switch=args.switch_seconds),
+            adopt=_adopting(reading, meter, args.time_scale),
+            registry=metrics.registry,
+        )
     app = EngineApp(
         engine,
         metrics,
@@ -85,7 +90,8 @@ def main() -> None:
         wall=time.time,
         tell_cached=args.enable_prompt_tokens_details,
         faults=faults.register if faults else None,
-        reading=_reading(args, calibration),
+        reading=reading,
+        switch=switch,
     )
     loaded = LazyFace(app, weights, load_seconds=args.load_seconds) if args.lazy else app
     counted = HttpMetrics(faults.face(loaded) if faults else loaded, metrics, clock=time.monotonic)
@@ -107,6 +113,29 @@ def _weights(args: argparse.Namespace) -> tuple[argparse.Namespace, Weights | No
         process.fail(PROG, str(error))
 
 
+def _told_load(args: argparse.Namespace) -> float:
+    """Seconds that a fault adds to this load, unless it makes it fail."""
+    told = fault_options.told_load(args, time.time())
+    if told.fails:
+        process.fail(PROG, "the weights could not be loaded, as a fault asks", code=EXIT_DAMAGED)
+    return told.seconds
+
+
+def _live(
+    args: argparse.Namespace, calibration: Calibration, metrics: EngineMetrics, residency: Residency | None
+) -> LiveEngine:
+    return LiveEngine(
+        calibration,
+        metrics,
+        clock=time.monotonic,
+        scale=args.time_scale,
+        policy=args.scheduling_policy,
+        noise=random.Random(args.seed),
+        until=Alarm(time.monotonic).until,
+        residency=residency,
+    )
+
+
 def _load(weights: Weights | None, seconds: float) -> None:
     """Hold the port but do not listen yet, as vLLM does while it loads; SIGTERM ends the wait and the process."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -126,10 +155,13 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--port", type=int, required=True, help="TCP port to answer on")
     parser.add_argument("--host", default="127.0.0.1", help="address to answer on (default %(default)s)")
-    parser.add_argument("--model", required=True, help="model name to serve; others get 404")
+    parser.add_argument("--model", type=process.name, required=True, help="model name to serve; others get 404")
     parser.add_argument("--calibration", type=Path, required=True, help="JSON file with limits and step times")
     parser.add_argument(
-        "--load-seconds", type=float, default=0.0, help="refuse connections for so long after the start (default 0)"
+        "--load-seconds",
+        type=process.seconds,
+        default=0.0,
+        help="refuse connections for so long at first (default 0)",
     )
     parser.add_argument("--seed", type=int, default=0, help="decides the text of the answers (default 0)")
     _add_server(parser)
@@ -156,13 +188,17 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
         "--questions", type=Path, help="a load profile's file of questions, to be answered as it expects"
     )
     parser.add_argument(
-        "--time-scale", type=float, default=1.0, metavar="X", help="run so many times as fast (default %(default)s)"
+        "--time-scale",
+        type=process.factor,
+        default=1.0,
+        metavar="X",
+        help="so many times as fast (default %(default)s)",
     )
 
 
-def _metrics(args: argparse.Namespace, calibration: Calibration) -> EngineMetrics:
+def _metrics(args: argparse.Namespace, calibration: Calibration) -> tuple[EngineMetrics, Residency | None]:
     try:
-        return metrics_options.engine_metrics(args, calibration)
+        return metrics_options.engine_metrics(args, calibration), metrics_options.residency(args)
     except ValueError as error:
         process.fail(PROG, str(error))
 
@@ -178,17 +214,38 @@ def _meter(args: argparse.Namespace, calibration: Calibration, engine: LiveEngin
         process.fail(PROG, str(error))
 
 
-def _reading(args: argparse.Namespace, calibration: Calibration) -> Reading:
-    scale = args.time_scale
-    return Reading(calibration.c_request / scale, calibration.c_beside / scale, clock=time.monotonic)
+def _adopting(reading: Reading, meter: Meter, scale: float) -> Callable[[Calibration], None]:
+    """Tells everybody beside the engine's own steps of another version's speed."""
+
+    def adopt(calibration: Calibration) -> None:
+        reading.desk = desk(calibration, scale=scale)
+        meter.hold(gpu_options.weights_of(calibration))
+
+    return adopt
 
 
 def _calibration(args: argparse.Namespace) -> Calibration:
     chosen = {name: value for name in LIMITS if (value := getattr(args, name)) is not None}
     try:
-        return replace(read_calibration(args.calibration), **chosen)
-    except (OSError, ValueError) as error:
-        process.fail(PROG, f"cannot use the calibration {args.calibration}: {error}")
+        calibration = read_calibration(args.calibration)
+    except OSError as error:
+        process.fail(PROG, f"cannot read the calibration {args.calibration}: {error.strerror}")
+    except ValueError as error:
+        process.fail(PROG, f"cannot use the calibration\n{error}")
+    try:
+        return replace(calibration, **chosen)
+    except ValueError as error:
+        process.fail(PROG, f"these options and {args.calibration} do not go together: {error}")
+
+
+def _models(args: argparse.Namespace, calibration: Calibration) -> Models:
+    models = Models(base=args.model, max_model_len=calibration.max_model_len, since=int(time.time()))
+    try:
+        for name, path in args.lora_modules:
+            models.load(name, path)
+    except BadAskError as error:
+        process.fail(PROG, f"--lora-modules: {error}")
+    return models
 
 
 def _known(path: Path | None) -> dict[str, tuple[str, bool]]:

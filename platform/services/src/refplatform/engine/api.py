@@ -9,9 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from refplatform import asgi
-from refplatform.engine.live import AbortedError, AsleepError, LiveEngine, Stream
+from refplatform.engine.live import AsleepError, LiveEngine, PausedError
 from refplatform.engine.rest import rest
 from refplatform.engine.scheduler import QueueFullError
+from refplatform.engine.siblings import Siblings
+from refplatform.engine.stream import AbortedError, Stream
 from refplatform.engine.wire.ask import Answer, Mind, answer
 from refplatform.engine.wire.embeddings import read_embedding
 from refplatform.engine.wire.errors import BadAskError
@@ -19,16 +21,19 @@ from refplatform.engine.wire.events import CutError, Event, Faults, NoFaults, Re
 from refplatform.engine.wire.frames import Frames
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from refplatform.engine.metrics import EngineMetrics
     from refplatform.engine.models import Models
     from refplatform.engine.reading import Reading
+    from refplatform.engine.switch import Switch
 
 CHAT: Final = "/v1/chat/completions"
 TEXT: Final = "/v1/completions"
 EMBEDDINGS: Final = "/v1/embeddings"
 JSON: Final = (b"content-type", b"application/json")
+RETRY: Final = ((b"retry-after", b"1"),)
+"""Told to who comes while the weights change, which takes seconds: a gateway rests the engine for so long."""
 SSE: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), *asgi.SSE_HEADERS[1:])
 
 
@@ -49,6 +54,7 @@ class EngineApp:
         tell_cached: bool = False,
         faults: Faults | None = None,
         reading: Reading | None = None,
+        switch: Switch | None = None,
     ) -> None:
         self._engine = engine
         self._models = models
@@ -63,7 +69,7 @@ class EngineApp:
             TEXT: partial(self._complete, chat=False),
             EMBEDDINGS: self._embed,
         }
-        self._rest = rest(engine, metrics, models, load=lambda: self._open)
+        self._rest = rest(engine, metrics, models, load=lambda: self._open, switch=switch)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Route: what the scheduler serves here, everything else to FastAPI."""
@@ -83,8 +89,10 @@ class EngineApp:
             await asgi.answer_json(send, error.status, error.body, error.headers)
         except QueueFullError as error:
             await _refuse(send, BadAskError(str(error), status=503, kind="ServiceUnavailableError"))
-        except AsleepError:
-            await _refuse(send, BadAskError("the engine sleeps", status=503, kind="ServiceUnavailableError"))
+        except AsleepError as error:
+            await _refuse(send, BadAskError(str(error), status=503, kind="ServiceUnavailableError"))
+        except PausedError as error:
+            await _refuse(send, BadAskError(str(error), status=503, kind="ServiceUnavailableError"), RETRY)
         except AbortedError:  # whoever has gone is not told
             await _refuse(send, BadAskError("the request was aborted", status=503, kind="ServiceUnavailableError"))
         except asgi.ClientGoneError:
@@ -94,7 +102,7 @@ class EngineApp:
         return None
 
     async def _complete(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send, *, chat: bool) -> None:
-        raw = await _json(scope, receive)
+        raw, arrived = await _json(scope, receive), self._engine.now()
         if self._reading is not None:
             await self._reading.take(self._engine.running)
         said = answer(
@@ -106,23 +114,28 @@ class EngineApp:
             created=int(self._wall()),
         )
         async with self._held(receive) as streams:
-            streams.extend(self._submit(said, index) for index in range(len(said.choices)))
+            streams.extend(self._submit(said, arrived))
             shaper = self._faults.of(said, scope["headers"])
             if shaper is None and said.body.stream and len(streams) == 1:
                 return await self._stream(send, said, streams[0])
             source = events(said, streams, tell_cached=self._tell_cached)
             return await _play(send, source if shaper is None else shaper(source))
 
-    def _submit(self, said: Answer, index: int) -> Stream:
-        choice = said.choices[index]
-        return self._engine.submit(
-            prompt=len(choice.prompt.ids),
-            asked=len(choice.said.tokens),
-            finish_reason=choice.finish_reason,
-            hashes=choice.hashes,
-            priority=said.body.priority,
-            lora=said.lora,
-        )
+    def _submit(self, said: Answer, arrived: float) -> Iterator[Stream]:
+        siblings = Siblings()
+        for choice in said.choices:
+            if choice.index % said.body.choices == 0:  # the first answer to another prompt
+                siblings = Siblings(n=said.body.choices, max_tokens=choice.most)
+            yield self._engine.submit(
+                prompt=len(choice.prompt.ids),
+                asked=len(choice.said.tokens),
+                finish_reason=choice.finish_reason,
+                hashes=choice.hashes,
+                priority=said.body.priority,
+                lora=said.lora,
+                siblings=siblings,
+                arrived=arrived,
+            )
 
     async def _stream(self, send: asgi.Send, said: Answer, stream: Stream) -> None:
         frames, sent = Frames(said, said.choices[0]), 0
@@ -208,5 +221,5 @@ def _header(scope: asgi.Scope, name: bytes) -> str | None:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
 
 
-async def _refuse(send: asgi.Send, error: BadAskError) -> None:
-    await asgi.answer_json(send, error.status, error.body)
+async def _refuse(send: asgi.Send, error: BadAskError, headers: asgi.Headers = ()) -> None:
+    await asgi.answer_json(send, error.status, error.body, headers)

@@ -7,18 +7,21 @@ import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from refplatform.engine.calibration import pace
 from refplatform.engine.scheduler import BlockPool, QueueFullError, Scheduler, Sequence
+from refplatform.engine.stream import Stream
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
     from refplatform.engine.calibration import Calibration
-    from refplatform.engine.scheduler import BlockHash, Outcome, Step
+    from refplatform.engine.scheduler import BlockHash, Outcome, Residency, Step
     from refplatform.engine.scheduler.core import Policy
+    from refplatform.engine.siblings import Siblings
+    from refplatform.engine.watcher import Watcher
 
 LATE_SECONDS: Final = 0.05
 """A step that ends later than this was not busy but frozen or starved; the lost time is not made up for."""
@@ -27,12 +30,15 @@ LOOK_SECONDS: Final = 0.05
 """How often an engine that cannot go on looks whether its conditions have changed."""
 
 
-class AbortedError(Exception):
-    """The stream was aborted before its last token."""
+class PausedError(Exception):
+    """The engine takes no requests for a moment; the message says why."""
 
 
-class AsleepError(Exception):
+class AsleepError(PausedError):
     """The engine sleeps and takes no requests."""
+
+    def __init__(self) -> None:
+        super().__init__("the engine sleeps")
 
 
 @dataclass(slots=True)
@@ -47,90 +53,6 @@ class Conditions:
     halted: bool = False
     reserved_blocks: int = 0
     prefix_cache: bool = True
-
-
-class Watcher(Protocol):
-    """What the engine tells about itself; in a step `preempted` and `prefix` first, `stepped` last.
-
-    Times are seconds of the engine's clock.
-    """
-
-    def watch(self, *, running: Callable[[], float], waiting: Callable[[], float], kv: Callable[[], float]) -> None:
-        """Functions that read the gauges; `kv` is a share of one."""
-
-    def stepped(self, step: Step, gained: list[Sequence], /) -> None:
-        """A step ended, and these gained a token."""
-
-    def prefix(self, queries_tokens: int, hit_tokens: int, /) -> None:
-        """A request was admitted for the first time: tokens looked up in the prefix cache, and found."""
-
-    def first_token(self, stream: Stream, now: float, /) -> None:
-        """The first token of a stream."""
-
-    def next_tokens(self, gap: float, count: int, /) -> None:
-        """So many later tokens came so long after the one before."""
-
-    def ended(self, stream: Stream, now: float, reason: str, /) -> None:
-        """A request ended, with vLLM's `finished_reason`."""
-
-    def refused(self, reason: str, /) -> None:
-        """A request was not taken; which limit was reached."""
-
-    def preempted(self, count: int, /) -> None:
-        """So many requests lost their blocks."""
-
-    def lora(self, *, running: Iterable[str], waiting: Iterable[str]) -> None:
-        """The adapters of the requests, when these have changed and one has an adapter."""
-
-    def sleep(self, level: int, /) -> None:
-        """The engine sleeps at this level; 0 is awake."""
-
-
-class Stream:
-    """One request inside the engine: its sequence, its times (seconds of the loop's clock), and a place to wait."""
-
-    __slots__ = (
-        "_over",
-        "_waiter",
-        "aborted",
-        "arrived",
-        "finish_reason",
-        "first",
-        "last",
-        "lora",
-        "scheduled",
-        "sequence",
-    )
-
-    def __init__(self, sequence: Sequence, *, arrived: float, finish_reason: str, lora: str | None = None) -> None:
-        self.sequence = sequence
-        self.finish_reason = finish_reason
-        self.lora = lora
-        self.arrived = self.last = arrived
-        self.scheduled: float | None = None
-        self.first: float | None = None
-        self.aborted = False
-        self._over = False
-        self._waiter: asyncio.Future[None] | None = None
-
-    async def more_than(self, seen: int) -> int:
-        """Wait until more than `seen` tokens exist or no more will come; how many there are. Raises AbortedError."""
-        while self.sequence.emitted <= seen and not self._over:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        if self.aborted and self.sequence.emitted <= seen:
-            raise AbortedError
-        return self.sequence.emitted
-
-    def wake(self) -> None:
-        """Let the waiting coroutine look again."""
-        if (waiter := self._waiter) is not None and not waiter.done():
-            waiter.set_result(None)
-
-    def end(self, *, aborted: bool = False) -> None:
-        """No more tokens; whoever waits or comes to wait gets AbortedError when it was aborted."""
-        self._over, self.aborted = True, aborted
-        self.wake()
 
 
 class LiveEngine:
@@ -150,20 +72,24 @@ class LiveEngine:
         policy: Policy = "fcfs",
         noise: random.Random | None = None,
         until: Callable[[float], Awaitable[None]] | None = None,
+        residency: Residency | None = None,
     ) -> None:
         self.conditions = Conditions()
         self.sleep_level = 0
         self.busy_seconds = 0.0
-        self._seconds = pace(calibration, noise) if noise else calibration.step_seconds
+        self.paused: str | None = None
+        self._noise = noise
+        self.adopt(calibration)
         self._metrics = metrics
         self._clock = clock
         self._until = until or partial(_sleep_until, clock=clock)
         self._scale = scale
         self._streams: dict[Sequence, Stream] = {}
         self._work = asyncio.Event()
-        self._scheduler = Scheduler(calibration.limits, BlockPool(calibration.kv_blocks), policy=policy)
+        self._residency = residency
+        self._scheduler = Scheduler(calibration.limits, BlockPool(calibration.kv_blocks, residency), policy=policy)
         self._preemptions = 0
-        self._adapted = False
+        self._adapters: dict[str, int] = {}  # requests that have a token and are to have more
         self._delivered = 0.0  # when the last step ended
         metrics.watch(
             running=lambda: len(self._scheduler.running),
@@ -172,6 +98,10 @@ class LiveEngine:
         )
 
     # Requests.
+
+    def now(self) -> float:
+        """Seconds of its clock."""
+        return self._clock()
 
     @property
     def running(self) -> int:
@@ -187,19 +117,33 @@ class LiveEngine:
         hashes: tuple[BlockHash, ...] = (),
         priority: int = 0,
         lora: str | None = None,
+        siblings: Siblings | None = None,
+        arrived: float | None = None,
     ) -> Stream:
-        """Queue a request of so many prompt tokens and answer tokens. Raises QueueFullError and AsleepError."""
+        """Queue a request of so many prompt tokens and answer tokens, which `arrived` now or at an earlier `now()`.
+
+        Raises QueueFullError and PausedError.
+        """
         if self.sleep_level:
             raise AsleepError
+        if self.paused:
+            raise PausedError(self.paused)
         sequence = Sequence(prompt, asked, hashes, priority)
         try:
             self._scheduler.add(sequence)
         except QueueFullError as error:
             self._metrics.refused(error.reason)
             raise
-        stream = Stream(sequence, arrived=self._clock(), finish_reason=finish_reason, lora=lora)
+        now = self._clock()
+        stream = Stream(
+            sequence,
+            arrived=now if arrived is None else arrived,
+            queued=now,
+            finish_reason=finish_reason,
+            lora=lora,
+            siblings=siblings,
+        )
         self._streams[sequence] = stream
-        self._adapted |= lora is not None
         self._work.set()
         return stream
 
@@ -208,8 +152,27 @@ class LiveEngine:
         if self._streams.pop(stream.sequence, None) is None:
             return
         self._scheduler.abort(stream.sequence)
+        self._release(stream)
         self._metrics.ended(stream, self._clock(), "abort")
         stream.end(aborted=True)
+
+    def abort_all(self) -> None:
+        """Free what all requests hold, now."""
+        for stream in list(self._streams.values()):
+            self.abort(stream)
+
+    # Other weights.
+
+    def adopt(self, calibration: Calibration) -> None:
+        """Take as long for a step as this calibration says, from the next one on; limits and memory stay."""
+        self._seconds = pace(calibration, self._noise) if self._noise else calibration.step_seconds
+
+    async def drained(self, seconds: float) -> int:
+        """Wait until no request is left, for so many seconds at most; how many are left then."""
+        end = self._clock() + seconds
+        while self._streams and (left := end - self._clock()) > 0:  # noqa: ASYNC110 - a look now and then costs less
+            await asyncio.sleep(min(LOOK_SECONDS, left))
+        return len(self._streams)
 
     # Sleep.
 
@@ -217,8 +180,7 @@ class LiveEngine:
         """Abort everything, forget the KV cache, take no more requests. Raises ValueError for what is not a level."""
         if level not in {1, 2}:
             raise ValueError(f"the levels of sleep are 1 and 2, got {level}")
-        for stream in list(self._streams.values()):
-            self.abort(stream)
+        self.abort_all()
         self.reset_prefix_cache()
         self._sleep(level)
 
@@ -277,18 +239,25 @@ class LiveEngine:
         self.busy_seconds += now - began
         for sequence in step.admitted:
             if (stream := self._streams.get(sequence)) and stream.scheduled is None:
-                stream.scheduled = max(began, stream.arrived)
+                stream.scheduled = max(began, stream.queued)
                 self._metrics.prefix(sequence.prompt, sequence.cached)
         outcome = self._scheduler.commit(step)
         self._deliver(outcome, now)
-        if self._adapted and (step.admitted or outcome.finished):
-            self._metrics.lora(
-                running=self._loras(self._scheduler.running), waiting=self._loras(self._scheduler.waiting)
-            )
+        self._metrics.lora(self._adapters)
+        if self._residency is not None and (evicted := self._residency.take()):
+            self._metrics.evicted(evicted)
         self._metrics.stepped(step, outcome.gained)
 
-    def _loras(self, sequences: Iterable[Sequence]) -> list[str]:
-        return sorted({lora for sequence in sequences if (lora := self._streams[sequence].lora)})
+    def _hold(self, stream: Stream) -> None:
+        if stream.lora is not None:
+            self._adapters[stream.lora] = self._adapters.get(stream.lora, 0) + 1
+
+    def _release(self, stream: Stream) -> None:
+        if stream.lora is None or stream.first is None:
+            return
+        self._adapters[stream.lora] -= 1
+        if not self._adapters[stream.lora]:
+            del self._adapters[stream.lora]
 
     def _deliver(self, outcome: Outcome, now: float) -> None:
         streams, previous, steady, others = self._streams, self._delivered, 0, Counter[float]()
@@ -296,6 +265,7 @@ class LiveEngine:
             stream = streams[sequence]
             if stream.first is None:
                 stream.first = now
+                self._hold(stream)
                 self._metrics.first_token(stream, now)
             elif stream.last == previous:  # nearly all: they had a token of the step before, and have the same gap
                 steady += 1
@@ -309,6 +279,7 @@ class LiveEngine:
         self._delivered = now
         for sequence in outcome.finished:
             stream = streams.pop(sequence)
+            self._release(stream)
             self._metrics.ended(stream, now, stream.finish_reason)
             stream.end()
 

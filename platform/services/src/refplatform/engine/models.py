@@ -10,11 +10,15 @@ from refplatform.engine.wire.errors import BadAskError
 
 @dataclass(slots=True, kw_only=True)
 class Models:
-    """`adapters` maps a name to its path; `since` is the unix second of the start."""
+    """`adapters` maps a name to its path; `since` is the unix second of the start.
+
+    `version` is which version of the model a store's engine serves: the root of its card, and what its answers hang on.
+    """
 
     base: str
     max_model_len: int
     since: int = 0
+    version: str | None = None
     adapters: dict[str, str] = field(default_factory=dict)
 
     def resolve(self, asked: str | None) -> tuple[str, str | None]:
@@ -33,7 +37,7 @@ class Models:
     def cards(self) -> list[dict[str, Any]]:
         """What /v1/models lists."""
         adapters = (self._card(name, root=path, parent=self.base) for name, path in self.adapters.items())
-        return [self._card(self.base, root=self.base, limit=self.max_model_len), *adapters]
+        return [self._card(self.base, root=self.version or self.base, limit=self.max_model_len), *adapters]
 
     def load(self, name: str, path: str, *, again: bool = False) -> None:
         """Serve one more adapter. Raises BadAskError."""

@@ -7,30 +7,54 @@ answers are under way.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from refplatform.alarm import Alarm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+
+    from refplatform.engine.calibration import Calibration
+
+
+@dataclass(slots=True)
+class Desk:
+    """Keeps each request for `seconds`, one after the other, and then for `beside` seconds a running one."""
+
+    seconds: float = 0.0
+    beside: float = 0.0
+    free: float = 0.0
+
+    def leaves(self, now: float, running: int) -> float:
+        """When a request that comes now is read; `running` are those that the engine computes."""
+        self.free = max(self.free, now) + self.seconds
+        return self.free + self.beside * running
+
+
+def desk(calibration: Calibration, *, scale: float = 1.0) -> Desk:
+    """The desk of an engine of which `scale` seconds pass in one."""
+    return Desk(calibration.c_request / scale, calibration.c_beside / scale)
 
 
 class Reading:
-    """Keeps each request for `seconds`, one after the other, and then for `beside` seconds a running one."""
+    """A desk in real time; `until` waits for an instant of the clock, and an alarm does where no other is given."""
 
-    def __init__(self, seconds: float, beside: float, *, clock: Callable[[], float]) -> None:
-        self._seconds = seconds
-        self._beside = beside
+    def __init__(
+        self, desk: Desk, *, clock: Callable[[], float], until: Callable[[float], Awaitable[None]] | None = None
+    ) -> None:
+        self.desk = desk
         self._clock = clock
-        self._free = 0.0
+        self._until = until or self._alarmed
 
     async def take(self, running: int) -> None:
-        """Wait until a request that has just come is read; `running` are those that the engine computes."""
-        if not self._seconds and not self._beside:
-            return
-        self._free = max(self._free, self._clock()) + self._seconds
+        """Wait until a request that has just come is read."""
+        if self.desk.seconds or self.desk.beside:
+            await self._until(self.desk.leaves(self._clock(), running))
+
+    async def _alarmed(self, instant: float) -> None:
         alarm = Alarm(self._clock)
         try:
-            await alarm.until(self._free + self._beside * running)
+            await alarm.until(instant)
         finally:
             alarm.close()

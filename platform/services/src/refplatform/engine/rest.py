@@ -8,6 +8,7 @@ import orjson
 from fastapi import FastAPI, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from refplatform.engine.switch import PATH, SwitchBody
 from refplatform.engine.wire.errors import BadAskError
 from refplatform.engine.wire.frames import VERSION
 from refplatform.engine.wire.read import Body, read
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from refplatform.engine.live import LiveEngine
     from refplatform.engine.metrics import EngineMetrics
     from refplatform.engine.models import Models
+    from refplatform.engine.switch import Switch
 
 
 class LoadBody(Body):
@@ -35,13 +37,21 @@ class UnloadBody(Body):
     lora_name: str
 
 
-def rest(engine: LiveEngine, metrics: EngineMetrics, models: Models, *, load: Callable[[], int]) -> FastAPI:
+def rest(
+    engine: LiveEngine,
+    metrics: EngineMetrics,
+    models: Models,
+    *,
+    load: Callable[[], int],
+    switch: Switch | None = None,
+) -> FastAPI:
     """All that is not on the streaming path; `load` counts the requests being served."""
     app = FastAPI(title="refplatform engine", docs_url=None, redoc_url=None)
     app.add_exception_handler(BadAskError, _refused)
     _state(app, load)
     _sleep(app, engine)
-    _models(app, models)
+    _models(app, models, metrics)
+    _versions(app, switch)
     _tokens(app, models)
 
     @app.get("/metrics")
@@ -87,7 +97,7 @@ def _sleep(app: FastAPI, engine: LiveEngine) -> None:
         return Response(status_code=200 if engine.reset_prefix_cache() else 503)
 
 
-def _models(app: FastAPI, models: Models) -> None:
+def _models(app: FastAPI, models: Models, metrics: EngineMetrics) -> None:
     @app.get("/v1/models")
     async def served() -> dict[str, object]:
         return {"object": "list", "data": models.cards()}
@@ -96,6 +106,7 @@ def _models(app: FastAPI, models: Models) -> None:
     async def load_adapter(request: Request) -> Response:
         body = read(LoadBody, await request.body())
         models.load(body.lora_name, body.lora_path, again=body.load_inplace)
+        metrics.show_lora()
         return Response(f"Success: LoRA adapter '{body.lora_name}' is served.")
 
     @app.post("/v1/unload_lora_adapter")
@@ -103,6 +114,21 @@ def _models(app: FastAPI, models: Models) -> None:
         body = read(UnloadBody, await request.body())
         models.unload(body.lora_name)
         return Response(f"Success: LoRA adapter '{body.lora_name}' is served no more.")
+
+
+def _versions(app: FastAPI, switch: Switch | None) -> None:
+    def mine() -> Switch:
+        if switch is None:
+            raise BadAskError("this engine has no versions: it was started without --model-store", status=404)
+        return switch
+
+    @app.get(PATH)
+    async def serving() -> Response:
+        return _json(mine().told())
+
+    @app.post(PATH)
+    async def serve(request: Request) -> Response:
+        return _json(await mine().to(read(SwitchBody, await request.body())))
 
 
 def _tokens(app: FastAPI, models: Models) -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from refplatform import asgi
+from refplatform import asgi, process
+from refplatform.engine.switch import PATH
 from refplatform.store.models import open_model
 from refplatform.store.reference import StoreError
 
@@ -27,10 +28,15 @@ HEALTH: Final = "/health"
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One version of a model in a store."""
+    """One version of a model in a store; `calibrations` is a calibration, or a folder out of which profiles choose."""
 
     store: ModelStore
     manifest: Manifest
+    calibrations: Path
+
+    def calibration(self, manifest: Manifest) -> Path:
+        """The file that says how fast a version is. Raises StoreError when its profile names none."""
+        return calibration_of(manifest, self.calibrations)
 
     def verify(self) -> None:
         """Read every byte. Raises StoreError that names the blob which is wrong."""
@@ -52,7 +58,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--preload", dest="lazy", action="store_false", default=False, help="verify and load before listening (default)"
     )
     parser.add_argument(
-        "--served-model-name", metavar="NAME", help="name in the API (default: --model, without version)"
+        "--switch-seconds",
+        type=process.seconds,
+        default=1.0,
+        metavar="S",
+        help=f"how long POST {PATH} takes nobody while other weights take the place of these (default %(default)s)",
+    )
+    parser.add_argument(
+        "--served-model-name",
+        type=process.name,
+        metavar="NAME",
+        help="name in the API (default: the model's)",
     )
 
 
@@ -62,15 +78,20 @@ def find(args: argparse.Namespace) -> tuple[argparse.Namespace, Weights | None]:
     `model` becomes the name that clients use. A `calibration` that is a folder becomes the file in it that the
     version's profile names. Raises StoreError.
     """
-    weights = Weights(*open_model(args.model_store, args.model)) if args.model_store else None
+    weights = Weights(*open_model(args.model_store, args.model), args.calibration) if args.model_store else None
     manifest = weights.manifest if weights else None
     served = args.served_model_name or (manifest.name if manifest else args.model)
-    calibration = args.calibration
-    if calibration.is_dir():
-        if manifest is None or manifest.profile.calibration is None:
-            raise StoreError(f"{calibration} is a folder, and the model names no calibration in it")
-        calibration /= f"{manifest.profile.calibration}.json"
+    calibration = calibration_of(manifest, args.calibration)
     return type(args)(**vars(args) | {"model": served, "calibration": calibration}), weights
+
+
+def calibration_of(manifest: Manifest | None, given: Path) -> Path:
+    """The file itself, or in a folder the one that the version's profile names. Raises StoreError."""
+    if not given.is_dir():
+        return given
+    if manifest is None or manifest.profile.calibration is None:
+        raise StoreError(f"{given} is a folder, and the model names no calibration in it")
+    return given / f"{manifest.profile.calibration}.json"
 
 
 class LazyFace:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import asdict
@@ -10,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from refplatform import process
+from refplatform.store.engines import EngineRefusedError, Way, take_along
 from refplatform.store.manifest import Profile
 from refplatform.store.models import ModelStore
 from refplatform.store.reference import StoreError, read_reference
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
 PROG: Final = "refplatform.store"
@@ -27,6 +28,8 @@ python -m refplatform.store --store models add chat@1 ./weights
   python -m refplatform.store --store models add chat@1-fp8 ./weights-fp8 --quantization fp8 --calibration h100-fp8
   python -m refplatform.store --store models use chat@1-fp8
   python -m refplatform.store --store models use chat --previous
+  python -m refplatform.store --store models switch chat@1-fp8 --engine http://127.0.0.1:8001
+  python -m refplatform.store --store models switch chat --previous --engine http://127.0.0.1:8001
   python -m refplatform.store --store models verify
   python -m refplatform.store --store models gc --keep 3"""
 
@@ -37,6 +40,8 @@ def main(argv: list[str] | None = None) -> None:
     verb: Callable[[ModelStore, argparse.Namespace], int] = args.run
     try:
         raise SystemExit(verb(ModelStore(args.store), args))
+    except EngineRefusedError as error:
+        process.fail(PROG, str(error), code=EXIT_WRONG)
     except StoreError as error:
         process.fail(PROG, str(error))
     except OSError as error:
@@ -85,6 +90,19 @@ def _use(store: ModelStore, args: argparse.Namespace) -> int:
     return 0
 
 
+def _switch(store: ModelStore, args: argparse.Namespace) -> int:
+    reference = read_reference(args.model)
+    manifest = store.previous(reference.name) if args.previous else store.find(reference)
+    way = Way(
+        in_flight=args.in_flight, wait_seconds=args.wait_seconds, patience=args.timeout, between=args.between_seconds
+    )
+    take_along(manifest, args.engine, way, tell=lambda line: print(line, flush=True))
+    used = store.choose(manifest)  # every engine has read every byte, or had it in memory
+    before = f", before it {used.previous}" if used.previous else ""
+    print(f"{manifest.name}@{used.version} in use{before}")
+    return 0
+
+
 def _gc(store: ModelStore, args: argparse.Namespace) -> int:
     collected = store.gc(keep=args.keep)
     for version in collected.versions:
@@ -120,16 +138,48 @@ def _parser() -> argparse.ArgumentParser:
     use.add_argument("--previous", action="store_true", help="switch back to the version before")
     use.set_defaults(run=_use)
 
+    _add_switch(verbs)
+
     gc = verbs.add_parser("gc", help="take away content without a version")
-    gc.add_argument("--keep", type=_positive, metavar="N", help="and all but the newest N versions of each model")
+    gc.add_argument("--keep", type=process.count, metavar="N", help="and all but the newest N versions of each model")
     gc.set_defaults(run=_gc)
     return parser
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text!r}")
-    return int(text)
+def _add_switch(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    switch = verbs.add_parser(
+        "switch", help="let running engines serve a version, then choose it; when one refuses, all go back, exit 1"
+    )
+    switch.add_argument("model", metavar="NAME@VERSION")
+    switch.add_argument("--previous", action="store_true", help="the version that was in use before")
+    switch.add_argument(
+        "--engine", action="append", required=True, metavar="URL", help="an engine; several are asked in turn"
+    )
+    switch.add_argument(
+        "--in-flight", choices=("wait", "abort"), default="wait", help="requests under way (default %(default)s)"
+    )
+    switch.add_argument(
+        "--wait-seconds",
+        type=process.seconds,
+        default=30.0,
+        metavar="S",
+        help="for so long, then refuse (default 30)",
+    )
+    switch.add_argument(
+        "--timeout",
+        type=process.factor,
+        default=600.0,
+        metavar="S",
+        help="for an engine's answer (default 600)",
+    )
+    switch.add_argument(
+        "--between-seconds",
+        type=process.seconds,
+        default=2.0,
+        metavar="S",
+        help="between two engines (default 2)",
+    )
+    switch.set_defaults(run=_switch)
 
 
 if __name__ == "__main__":

@@ -141,25 +141,30 @@ class ModelStore:
         """Put a verified version in use. Raises StoreError when there is none, or when it is not as it was added."""
         manifest = self.find(reference)
         self._demand(manifest, deep=True)
-        return self._choose(manifest)
+        return self.choose(manifest)
 
     def use_previous(self, name: str) -> Used:
         """Switch back to the version before, at once: only the sizes are looked at, for an engine reads every byte.
 
         Raises StoreError when there is none, or when it is no longer whole.
         """
+        manifest = self.previous(name)
+        self._demand(manifest, deep=False)
+        return self.choose(manifest)
+
+    def previous(self, name: str) -> Manifest:
+        """The version that was in use before. Raises StoreError when there is none."""
         used = self.used(name)
         if used is None or used.previous is None:
             raise StoreError(f"{name}: there is no previous version to switch back to")
-        manifest = self.find(Reference(name, used.previous))
-        self._demand(manifest, deep=False)
-        return self._choose(manifest)
+        return self.find(Reference(name, used.previous))
 
     def _demand(self, manifest: Manifest, *, deep: bool) -> None:
         if flaws := self.verify(manifest, deep=deep):
             raise StoreError(str(flaws[0]))
 
-    def _choose(self, manifest: Manifest) -> Used:
+    def choose(self, manifest: Manifest) -> Used:
+        """Put a version in use that somebody else has verified. Raises StoreError when it is gone."""
         with self._locked(fcntl.LOCK_SH), self._locked(fcntl.LOCK_EX, "lock.use"):
             self.find(Reference(manifest.name, manifest.version))  # it may have been collected meanwhile
             before = self.used(manifest.name)

@@ -49,6 +49,10 @@ class Meter:
         for device in devices:
             device.load = Load(memory_used=self._held(device))
 
+    def hold(self, weights: Weights) -> None:
+        """Other weights from now on; who looks at the devices sees their memory at the next look."""
+        self._weights = weights
+
     def stepped(self, step: Step) -> None:
         """Count a step."""
         self._bytes += self._weights.weight_bytes + self._weights.kv_bytes_per_token * step.context

@@ -53,14 +53,18 @@ def gpu_meter(
         )
         for index in range(args.gpu_index, args.gpu_index + args.tensor_parallel_size)
     )
-    weights = Weights(memory_share=calibration.gpu_memory_utilization)
-    if calibration.weight_bytes:
-        weights = Weights(
-            weight_bytes=calibration.weight_bytes,
-            kv_bytes_per_token=calibration.kv_bytes_per_token,
-            memory_share=calibration.gpu_memory_utilization,
-        )
-    return Meter(devices, weights, busy_seconds)
+    return Meter(devices, weights_of(calibration), busy_seconds)
+
+
+def weights_of(calibration: Calibration) -> Weights:
+    """What a calibration says of the memory, or an 8B model where it says nothing."""
+    if not calibration.weight_bytes:
+        return Weights(memory_share=calibration.gpu_memory_utilization)
+    return Weights(
+        weight_bytes=calibration.weight_bytes,
+        kv_bytes_per_token=calibration.kv_bytes_per_token,
+        memory_share=calibration.gpu_memory_utilization,
+    )
 
 
 def _profiles(text: str) -> tuple[str, ...]:

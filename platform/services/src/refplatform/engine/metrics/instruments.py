@@ -153,10 +153,10 @@ class Table:
 
 
 class Tables:
-    """A collector for prometheus_client's registry."""
+    """A collector for prometheus_client's registry; `tables` may grow meanwhile."""
 
     def __init__(self, tables: Iterable[Table]) -> None:
-        self._tables = tuple(tables)
+        self._tables = tables
 
     def describe(self) -> list[Metric]:
         """Nothing: the catalogue names no family twice."""

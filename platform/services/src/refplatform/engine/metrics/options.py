@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import random
+import time
 from typing import TYPE_CHECKING
 
 import orjson
 
+from refplatform import process
 from refplatform.engine.metrics.catalogue import read_catalogue
 from refplatform.engine.metrics.recorder import EngineMetrics
 from refplatform.engine.metrics.stale import Staleness
+from refplatform.engine.scheduler import BLOCK_TOKENS, Residency
 
 if TYPE_CHECKING:
     import argparse
@@ -29,20 +33,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--frozen-gauges-seconds",
-        type=float,
+        type=process.seconds,
         default=0.0,
         metavar="S",
         help="the queue gauges stay 0 for so long after the start, as seen in vLLM #49538: 18 (default 0)",
     )
     parser.add_argument(
         "--late-gauges-seconds",
-        type=float,
+        type=process.seconds,
         default=0.0,
         metavar="S",
         help="afterwards they are late by so much, as seen there: 3 to 6 (default 0)",
     )
     parser.add_argument(
-        "--max-loras", type=int, default=1, metavar="N", help="shown in vllm:lora_requests_info (default %(default)s)"
+        "--enable-lora",
+        action="store_true",
+        help="show vllm:lora_requests_info also before the first adapter",
+    )
+    parser.add_argument(
+        "--kv-cache-metrics", action="store_true", help="show how long blocks of the KV cache live and are idle"
+    )
+    parser.add_argument(
+        "--kv-cache-metrics-sample",
+        type=process.share,
+        default=0.01,
+        metavar="SHARE",
+        help="of how many blocks (default %(default)s)",
+    )
+    parser.add_argument(
+        "--max-loras",
+        type=process.count,
+        default=1,
+        metavar="N",
+        help="shown in vllm:lora_requests_info (default 1)",
     )
 
 
@@ -53,16 +76,27 @@ def engine_metrics(args: argparse.Namespace, calibration: Calibration) -> Engine
         max_model_len=calibration.max_model_len,
         custom_buckets=args.custom_histogram_buckets,
         cache_config=cache_config(calibration),
-        features={"lora"} if args.lora_modules else (),
+        features=features(args),
         max_loras=args.max_loras,
         staleness=Staleness(frozen=args.frozen_gauges_seconds, lag=args.late_gauges_seconds),
     )
 
 
+def features(args: argparse.Namespace) -> set[str]:
+    """What makes more families."""
+    chosen = {"lora": bool(args.enable_lora or args.lora_modules), "kv_cache_metrics": args.kv_cache_metrics}
+    return {name for name, wanted in chosen.items() if wanted}
+
+
+def residency(args: argparse.Namespace) -> Residency | None:
+    """Who follows blocks of the KV cache. Raises ValueError for a share that is none."""
+    if not args.kv_cache_metrics:
+        return None
+    return Residency(args.kv_cache_metrics_sample, clock=time.monotonic, source=random.Random(args.seed))
+
+
 def cache_config(calibration: Calibration) -> dict[str, object]:
     """The labels of `vllm:cache_config_info` that differ from vLLM's defaults."""
-    from refplatform.engine.scheduler import BLOCK_TOKENS  # noqa: PLC0415 - the metrics do not need the scheduler
-
     tokens = calibration.kv_blocks * BLOCK_TOKENS
     return {
         "block_size": BLOCK_TOKENS,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ENGINE: Final = "0"
 PER_ENGINE: Final = ("model_name", "engine")
 MAX_MODEL_LEN: Final = 16384
+LORA: Final = "vllm:lora_requests_info"
 SLEEP_STATES: Final = ("awake", "weights_offloaded", "discard_all")
 """By sleep level: 0 is awake."""
 
@@ -38,10 +39,38 @@ class Counted(Protocol):
     preemptions: int
 
 
+class Asked(Protocol):
+    """What is counted once for all answers to one prompt."""
+
+    n: int
+    max_tokens: int | None
+    longest: int
+
+    def end(self, tokens: int, /) -> bool:
+        """One of them ended; whether it was the last."""
+
+
+class Lived(Protocol):
+    """One block of the KV cache from its allocation to its eviction, in seconds."""
+
+    @property
+    def lifetime(self) -> float:
+        """All in all."""
+
+    @property
+    def idle(self) -> float:
+        """Since it was last found."""
+
+    @property
+    def gaps(self) -> tuple[float, ...]:
+        """Between the times when it was found."""
+
+
 class Timed(Protocol):
     """One request as the engine times it, in seconds of the engine's clock; None is "not yet"."""
 
     arrived: float
+    queued: float
     scheduled: float | None
     first: float | None
     last: float
@@ -49,6 +78,10 @@ class Timed(Protocol):
     @property
     def sequence(self) -> Counted:
         """Its tokens."""
+
+    @property
+    def siblings(self) -> Asked:
+        """It, and the other answers to its prompt."""
 
 
 class EngineMetrics:
@@ -73,7 +106,7 @@ class EngineMetrics:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         catalogue = read_catalogue()
-        self._max_loras = max_loras
+        self._max_loras = str(max_loras)
         self._labels = {"model_name": model, "engine": ENGINE}
         self._wall, self._clock = wall, clock
         self._staleness = staleness or Staleness()
@@ -83,6 +116,7 @@ class EngineMetrics:
             family.name: Table(family, catalogue.edges(family, max_model_len=max_model_len, custom=custom), wall)
             for family in catalogue.present(features)
         }
+        self._lora = self.tables.get(LORA)
         self._prefilled = self._gained = 0
         self._listeners: list[Callable[[Any], None]] = []
         self._at: dict[tuple[str, ...], Instrument] = {}
@@ -139,11 +173,12 @@ class EngineMetrics:
         for listener in self._listeners:
             listener(step)
 
-    def ended(self, stream: Timed, now: float, reason: str, *, max_tokens: int | None = None, n: int = 1) -> None:
+    def ended(self, stream: Timed, now: float, reason: str) -> None:
         """Account for a request that ended at `now` with vLLM's `finished_reason`.
 
         An abort counts nowhere: vLLM forgets a request whose client has left before its statistics are taken. What
-        ends without a token is an embedding, for which vLLM counts the prompt when it is complete.
+        ends without a token is an embedding, for which vLLM counts the prompt when it is complete. Of several answers
+        to one prompt, the longest and their number are counted with the last.
         """
         if reason == "abort":
             return
@@ -154,7 +189,7 @@ class EngineMetrics:
         first = now if stream.first is None else stream.first
         self._counter("request_success", reason).add()
         self._observe("e2e_request_latency_seconds", now - stream.arrived)
-        self._observe("request_queue_time_seconds", scheduled - stream.arrived)
+        self._observe("request_queue_time_seconds", scheduled - stream.queued)
         self._observe("request_prefill_time_seconds", first - scheduled)
         self._observe("request_decode_time_seconds", last - first)
         self._observe("request_inference_time_seconds", last - scheduled)
@@ -163,9 +198,11 @@ class EngineMetrics:
         self._observe("request_prefill_kv_computed_tokens", sequence.prompt - sequence.cached)
         self._observe("request_prompt_tokens", sequence.prompt)
         self._observe("request_generation_tokens", sequence.emitted)
-        self._observe("request_max_num_generation_tokens", sequence.emitted)
-        self._observe("request_params_n", n)
-        self._observe("request_params_max_tokens", sequence.asked if max_tokens is None else max_tokens)
+        if stream.siblings.end(sequence.emitted):
+            self._observe("request_max_num_generation_tokens", stream.siblings.longest)
+            self._observe("request_params_n", stream.siblings.n)
+        if stream.siblings.max_tokens:
+            self._observe("request_params_max_tokens", stream.siblings.max_tokens)
 
     def refused(self, reason: str) -> None:
         """A request was not admitted: `max_num_queued_reqs` or `max_num_queued_tokens`."""
@@ -187,14 +224,30 @@ class EngineMetrics:
         self._counter("estimated_read_bytes_per_gpu_total").add(read)
         self._counter("estimated_write_bytes_per_gpu_total").add(written)
 
-    def lora(self, *, running: Iterable[str], waiting: Iterable[str]) -> None:
-        """Adapters of the running and of the waiting requests, shown with the feature `lora`.
+    def lora(self, adapters: Collection[str]) -> None:
+        """Adapters of requests that have a token and are to have more, shown with the feature `lora`.
 
-        Each combination is a series of its own, whose value is the time when it was last so.
+        Each combination is a series of its own, whose value is the time of the last step in which it was so. vLLM hears
+        of a request with its first token, and then writes its adapter into both labels, whether it runs or waits.
         """
-        if table := self.tables.get("vllm:lora_requests_info"):
-            names = {"running_lora_adapters": ",".join(running), "waiting_lora_adapters": ",".join(waiting)}
-            cast("Gauge", table.series(max_lora=str(self._max_loras), **names)).set(self._wall())
+        if self._lora is not None:
+            names = ",".join(adapters)
+            labels = {"running_lora_adapters": names, "waiting_lora_adapters": names}
+            cast("Gauge", self._lora.series(max_lora=self._max_loras, **labels)).set(self._wall())
+
+    def show_lora(self) -> None:
+        """Have the feature `lora` from now on."""
+        if self._lora is None:
+            (family,) = (family for family in read_catalogue().families if family.name == LORA)
+            self._lora = self.tables[LORA] = Table(family, (), self._wall)
+
+    def evicted(self, blocks: Iterable[Lived]) -> None:
+        """These sampled blocks of the KV cache were given to somebody else; needs the feature `kv_cache_metrics`."""
+        for block in blocks:
+            self._observe("kv_block_lifetime_seconds", block.lifetime)
+            self._observe("kv_block_idle_before_evict_seconds", block.idle)
+            for gap in block.gaps:
+                self._observe("kv_block_reuse_gap_seconds", gap)
 
     def sleep(self, level: int) -> None:
         """0 awake, 1 weights offloaded, 2 all discarded."""

@@ -6,6 +6,7 @@ V1 scheduler (0.33, `v1/core/sched/scheduler.py`).
 
 from refplatform.engine.scheduler.blocks import BlockPool
 from refplatform.engine.scheduler.core import Limits, Outcome, QueueFullError, Scheduler
+from refplatform.engine.scheduler.residency import Evicted, Residency
 from refplatform.engine.scheduler.sequence import BLOCK_TOKENS, BlockHash, Sequence
 from refplatform.engine.scheduler.step import Step
 
@@ -13,9 +14,11 @@ __all__ = [
     "BLOCK_TOKENS",
     "BlockHash",
     "BlockPool",
+    "Evicted",
     "Limits",
     "Outcome",
     "QueueFullError",
+    "Residency",
     "Scheduler",
     "Sequence",
     "Step",

@@ -15,12 +15,18 @@ from refplatform.engine.scheduler.sequence import BLOCK_TOKENS, BlockHash, Seque
 if TYPE_CHECKING:
     from collections.abc import Sequence as Row
 
+    from refplatform.engine.scheduler.residency import Residency
+
 
 class BlockPool:
-    """So many blocks in all. empty + idle + held + reserved = total, always (`held` counts a shared block once)."""
+    """So many blocks in all. empty + idle + held + reserved = total, always (`held` counts a shared block once).
 
-    def __init__(self, total: int) -> None:
+    `residency` is told of the life of each block that can be found.
+    """
+
+    def __init__(self, total: int, residency: Residency | None = None) -> None:
         self.total = total
+        self.residency = residency
         self.caching = True
         self._empty = total
         self._reserved = 0
@@ -62,6 +68,8 @@ class BlockPool:
             self._idle.pop(name, None)
             self._holders[name] += 1
             sequence.shared.append(name)
+            if self.residency is not None:
+                self.residency.found(name)
         sequence.blocks = sequence.offered = found
 
     def grow(self, sequence: Sequence, tokens: int) -> bool:
@@ -80,6 +88,8 @@ class BlockPool:
             if name not in self._holders:
                 self._holders[name] = 1
                 sequence.shared.append(name)
+                if self.residency is not None:
+                    self.residency.born(name)
         sequence.offered = max(full, sequence.offered)
 
     def release(self, sequence: Sequence) -> None:
@@ -105,6 +115,8 @@ class BlockPool:
             del self._holders[name]
         self._empty += len(self._idle)
         self._idle.clear()
+        if self.residency is not None and not self._holders:
+            self.residency.forget()
         return not self._holders
 
     def _take(self, blocks: int) -> None:
@@ -112,4 +124,6 @@ class BlockPool:
             name, _ = self._idle.popitem(last=False)
             del self._holders[name]
             self._empty += 1
+            if self.residency is not None:
+                self.residency.evicted(name)
         self._empty -= max(0, blocks)

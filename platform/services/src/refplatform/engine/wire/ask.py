@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 ANY_OBJECT: Final = {"type": "object", "properties": {"answer": {"type": "string"}, "count": {"type": "integer"}}}
 """What is said when JSON is wanted and nothing is said about its shape."""
 
+MOST_ANSWERS: Final = 4096
+"""To one request: while they are made, nobody else gets a token."""
+
 CALL: Final = "call"
 """One token before the arguments of a tool: the one with which its name is told."""
 
@@ -39,11 +42,12 @@ class Mind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One answer to one prompt; `tool` is the function that it calls."""
+    """One answer to one prompt, of `most` tokens at most; `tool` is the function that it calls."""
 
     index: int
     prompt: Prompt
     said: Said
+    most: int
     hashes: tuple[bytes, ...]
     tool: str | None = None
 
@@ -87,6 +91,8 @@ def answer(raw: bytes, *, chat: bool, models: Models, mind: Mind, identity: str,
     model, lora = models.resolve(body.model)
     asked = [conversation(body.messages, opened=body.add_generation_prompt)] if isinstance(body, ChatBody) else None
     asked = prompts(body.prompt) if isinstance(body, TextBody) else asked or []
+    if len(asked) * body.choices > MOST_ANSWERS:
+        raise BadAskError(f"{len(asked)} prompts of {body.choices} answers are more than {MOST_ANSWERS}", param="n")
     for prompt in asked:
         _check_length(prompt, models.max_model_len)
     numbered = ((prompt, way) for prompt in asked for way in range(body.choices))
@@ -97,7 +103,7 @@ def answer(raw: bytes, *, chat: bool, models: Models, mind: Mind, identity: str,
         lora=lora,
         body=body,
         choices=tuple(
-            _choice(body, index, prompt, way, model=model, lora=lora, limit=models.max_model_len, mind=mind)
+            _choice(body, index, prompt, way, models=models, model=model, lora=lora, mind=mind)
             for index, (prompt, way) in enumerate(numbered)
         ),
     )
@@ -113,16 +119,17 @@ def _check_length(prompt: Prompt, limit: int) -> None:
 
 
 def _choice(
-    body: Generation, index: int, prompt: Prompt, way: int, *, model: str, lora: str | None, limit: int, mind: Mind
+    body: Generation, index: int, prompt: Prompt, way: int, *, models: Models, model: str, lora: str | None, mind: Mind
 ) -> Choice:
-    varied = (("adapter", lora), ("seed", body.seed), ("choice", way or None))
+    varied = (("adapter", lora), ("seed", body.seed), ("choice", way or None), ("version", models.version))
     source = prompt.text + "".join(f"\0{name} {value}" for name, value in varied if value is not None)
     tool = _tool(body, source)
+    room = models.max_model_len - len(prompt.ids)
     given, then_words = _given(body, prompt, source, tool, mind)
     said = say(
         Wish(
             source=source,
-            room=limit - len(prompt.ids),
+            room=room,
             most=max(1, body.most) if body.most is not None else None,
             least=body.min_tokens,
             endless=body.ignore_eos,
@@ -136,7 +143,8 @@ def _choice(
     ids = prompt.ids + encode("".join(said.tokens))
     salt = f"{model}\0{body.cache_salt or ''}".encode()
     name = None if tool is None else tool.function.name
-    return Choice(index=index, prompt=prompt, said=said, hashes=hashes_of(ids, salt), tool=name)
+    most = room if body.most is None else min(room, max(1, body.most))
+    return Choice(index=index, prompt=prompt, said=said, most=most, hashes=hashes_of(ids, salt), tool=name)
 
 
 def _given(body: Generation, prompt: Prompt, source: str, tool: Tool | None, mind: Mind) -> tuple[str | None, bool]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from refplatform import asgi
-    from refplatform.engine.live import Stream
+    from refplatform.engine.stream import Stream
     from refplatform.engine.wire.ask import Answer
 
 Kind: TypeAlias = Literal["opening", "token", "finish", "usage", "done", "whole"]
