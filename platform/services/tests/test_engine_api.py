@@ -117,6 +117,18 @@ def test_what_the_prefix_cache_had_is_told_when_it_is_wanted(started, web):
     assert second["usage"]["prompt_tokens_details"]["cached_tokens"] == 80
 
 
+def test_the_lives_of_evicted_blocks_are_shown_when_they_are_wanted(started, web):
+    url = started(
+        "--kv-cache-metrics", "--kv-cache-metrics-sample", 1, "--kv-cache-tokens", 1024, "--max-model-len", 1024
+    )
+    for word in ("ebb", "tide"):  # about 800 tokens each: the second one's blocks are the first one's
+        assert web.fetch(url, web.path, web.chat(1, text=f"{word} " * (3200 // (len(word) + 1)))).status == 200
+    value = web.metrics(url)
+    assert value("vllm:kv_block_lifetime_seconds_count") > 30
+    assert value("vllm:kv_block_idle_before_evict_seconds_count") == value("vllm:kv_block_lifetime_seconds_count")
+    assert value("vllm:kv_block_reuse_gap_seconds_count") == 0  # nothing was found twice
+
+
 def test_questions_of_a_load_profile_are_answered_as_it_expects(started, web, tmp_path):
     path = tmp_path / "questions.jsonl"
     path.write_text('{"prompt": "2 + 2?", "expect": {"equals": "4"}}\n{"prompt": "Hi"}\n')
