@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from holdfast.proxy import metrics, toxics
+from holdfast.proxy.answers.toxic import AnswerToxic, Picks
 from holdfast.proxy.lane import DOWNSTREAM, UPSTREAM, Active
 from holdfast.proxy.proxies import NoListenerError, Proxy, address, shown
 
@@ -229,6 +230,8 @@ def _add(proxy: Proxy, wanted: _Toxic) -> Active:
     if wanted.type == "name" and not proxy.world.domain:
         raise ApiError(400, f"nobody is told the name of {proxy.name}")
     active = Active(name=name, type=wanted.type, stream=wanted.stream, toxicity=wanted.toxicity, toxic=toxic)
+    if isinstance(toxic, AnswerToxic):
+        active.picks = Picks(toxic.pick.seed)
     proxy.add(active, wanted.lease)
     return active
 
@@ -256,7 +259,7 @@ def _observed(proxy: Proxy) -> dict[str, Any]:
         "refused": proxy.refused,
         "open": len(proxy.connections),
         **{name: {"received": one.received, "sent": one.sent} for name, one in proxy.tallies.items()},
-        "toxics": {one.name: {"cuts": one.cuts} for one in proxy.ordered()},
+        "toxics": {one.name: {"cuts": one.cuts, **(one.picks.told() if one.picks else {})} for one in proxy.ordered()},
     }
 
 

@@ -8,13 +8,14 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Final, cast
 
+from holdfast.proxy.answers.enclosed import Enclosed
 from holdfast.proxy.lane import DOWNSTREAM, UPSTREAM, Lane
 from holdfast.proxy.toxics.base import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from holdfast.proxy.lane import Tally, World
+    from holdfast.proxy.lane import Active, Tally, World
 
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 """SO_LINGER with no time: closing sends RST."""
@@ -103,12 +104,32 @@ class Connection:
         self.lanes = {stream: Lane(stream, self, tallies[stream], world) for stream in (UPSTREAM, DOWNSTREAM)}
         self.client = Side(self, self.lanes[UPSTREAM])
         self.server = Side(self, self.lanes[DOWNSTREAM])
-        self._upstream, self._loop = upstream, world.loop
+        self._upstream, self._loop, self._random = upstream, world.loop, world.random
+        self._talks: dict[Active, Enclosed] = {}
         self._began, self._over, self._refused = began, over, refused
         self._finished: set[str] = set()
         self.stopped = self._reset = False
         self._opening: asyncio.Task[None] | None = None
         self._early: list[bytes] = []
+
+    def add(self, active: Active) -> None:
+        """A toxic more."""
+        if active.picks is None:
+            self.lanes[active.stream].add(active)
+        elif self._random.random() < active.toxicity:
+            self._talks[active] = Enclosed(self.lanes, active, active.picks)
+
+    def change(self, active: Active) -> None:
+        """A toxic with other settings; one that touches answers looks at them at each request."""
+        if active.picks is None:
+            self.lanes[active.stream].change(active)
+
+    def remove(self, active: Active) -> None:
+        """A toxic less."""
+        if active.picks is None:
+            self.lanes[active.stream].remove(active)
+        elif enclosed := self._talks.pop(active, None):
+            enclosed.end(self._loop)
 
     def other(self, side: Side) -> Side:
         """The far end of a side."""

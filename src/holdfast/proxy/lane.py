@@ -10,9 +10,10 @@ from holdfast.proxy.toxics.base import NEVER, Ending, Piece, Stage
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from random import Random
 
+    from holdfast.proxy.answers.toxic import Picks
     from holdfast.proxy.toxics.base import Toxic
 
 UPSTREAM: Final = "upstream"
@@ -39,6 +40,8 @@ class Active:
     toxicity: float
     toxic: Toxic
     cuts: int = 0
+    picks: Picks | None = None
+    """Of a toxic that touches answers: such a one works on both lanes of a connection."""
 
     def stage(self, random: Random) -> Stage:
         """Drawn for each connection: the toxic's own stage, or one that changes nothing."""
@@ -99,6 +102,12 @@ class Lane:
         """A toxic joins at the end; what already waits is before it."""
         self.holds.append(Hold(self, active))
 
+    def join(self, active: Active, stage: Stage, *, first: bool) -> Hold:
+        """Half of a toxic that works on both lanes; on one of them `first`, so that two enclose each other."""
+        hold = Hold(self, active, stage)
+        self.holds.insert(0 if first else len(self.holds), hold)
+        return hold
+
     def change(self, active: Active) -> None:
         """A toxic has other settings."""
         for hold in [one for one in self.holds if one.active is active]:
@@ -145,8 +154,8 @@ class Lane:
 class Hold:
     """Where one toxic works on one lane."""
 
-    def __init__(self, lane: Lane, active: Active) -> None:
-        self.lane, self.active = lane, active
+    def __init__(self, lane: Lane, active: Active, stage: Stage | None = None) -> None:
+        self.lane, self.active, self._own = lane, active, stage
         self._queue: deque[Piece] = deque()
         self._timer: asyncio.Handle | None = None
         self._alarm: asyncio.Handle | None = None
@@ -161,6 +170,10 @@ class Hold:
         else:
             self._end = what
             pieces = self.stage.end(now) if what is Ending.EOF else (Piece(now, what),)
+        self.give(pieces)
+
+    def give(self, pieces: Iterable[Piece]) -> None:
+        """To the receiver's side, each when it is due."""
         for piece in pieces:
             self._queue.append(piece)
             self.lane.moved(_size(piece))
@@ -169,7 +182,7 @@ class Hold:
     def renew(self) -> None:
         """Begin anew with other settings: bytes that wait go on, an end that waits is asked for again."""
         before, end = self.stage, self._end
-        self._flush()
+        self.flush()
         self._begin()
         self.stage.follow(before)
         if end is not None:
@@ -178,7 +191,9 @@ class Hold:
     def release(self) -> None:
         """Let go of everything; where bytes were lost, the connection is closed."""
         spoilt, end = self.stage.spoilt, self._end
-        self._flush()
+        self.flush()
+        if rest := self.stage.rest():
+            self._let(rest)
         if spoilt:
             self._let(Ending.CLOSE)
         elif end is not None:
@@ -193,7 +208,7 @@ class Hold:
         self._queue.clear()
 
     def _begin(self) -> None:
-        self.stage = self.active.stage(self.lane.world.random)
+        self.stage = self._own or self.active.stage(self.lane.world.random)
         self._end = None
         alarm = self.stage.alarm(self.lane.world.clock())
         if alarm is not None:
@@ -206,7 +221,8 @@ class Hold:
         self._alarm = None
         self._let(alarm.what)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Let go now of all that waits."""
         waiting = list(self._queue)
         self.cancel()
         for piece in waiting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ from holdfast.proxy.toxics.certificate import Certificate
 from holdfast.proxy.toxics.name import Name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 _BACKLOG: Final = 1024
@@ -48,6 +49,8 @@ class Proxy:
     connections: set[Connection] = field(default_factory=set)
     accepted: int = 0
     refused: int = 0
+    past: Counter[str] = field(default_factory=Counter)
+    """Answers that toxics struck which are gone by now, by type."""
     _leases: dict[tuple[str, str], Lease] = field(default_factory=dict)
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -111,13 +114,13 @@ class Proxy:
         """A toxic more, on live connections too."""
         self.toxics[active.name] = active
         for connection in () if active.toxic.passive else self.connections:
-            connection.lanes[active.stream].add(active)
+            connection.add(active)
         self.lease_of(active, lease)
 
     def change(self, active: Active) -> None:
         """A toxic with other settings."""
         for connection in tuple(self.connections):
-            connection.lanes[active.stream].change(active)
+            connection.change(active)
 
     def remove(self, name: str) -> bool:
         """A toxic less; whether there was one."""
@@ -125,8 +128,9 @@ class Proxy:
         self.unlease(("toxic", name))
         if active is None:
             return False
+        self.past += struck((active,))
         for connection in tuple(self.connections):
-            connection.lanes[active.stream].remove(active)
+            connection.remove(active)
         return True
 
     def lease_of(self, active: Active, lease: float | None) -> None:
@@ -170,6 +174,10 @@ class Proxy:
         lease = self._leases.get(key)
         return {"lease": round(max(0.0, lease.until - self.world.clock()), 3)} if lease else {}
 
+    def struck(self) -> Counter[str]:
+        """Answers that toxics had something done to, by type, ever."""
+        return self.past + struck(self.toxics.values())
+
     def ordered(self) -> tuple[Active, ...]:
         """Toxics in the order in which the API tells them: upstream first."""
         return tuple(one for stream in (UPSTREAM, DOWNSTREAM) for one in self.toxics.values() if one.stream == stream)
@@ -196,10 +204,15 @@ class Proxy:
         self.connections.add(connection)
         for active in self.ordered():
             if not active.toxic.passive:
-                connection.lanes[active.stream].add(active)
+                connection.add(active)
 
     def _was_refused(self) -> None:
         self.refused += 1
+
+
+def struck(toxics: Iterable[Active]) -> Counter[str]:
+    """Answers that these struck, by type."""
+    return sum((Counter({one.type: one.picks.struck}) for one in toxics if one.picks), Counter())
 
 
 def shown(active: Active, proxy: Proxy) -> dict[str, Any]:
@@ -210,6 +223,7 @@ def shown(active: Active, proxy: Proxy) -> dict[str, Any]:
         "type": active.type,
         "stream": active.stream,
         "toxicity": active.toxicity,
+        **(active.picks.told() if active.picks else {}),
         **proxy.left(("toxic", active.name)),
     }
 

@@ -56,6 +56,10 @@ class Stage:
         """The sender has no more to say."""
         return (Piece(now, Ending.EOF),)
 
+    def rest(self) -> bytes:
+        """What it has taken and not passed on, when it goes."""
+        return b""
+
     def follow(self, before: Stage) -> None:
         """Take over what an earlier stage of the same toxic counted, when its settings change."""
 
