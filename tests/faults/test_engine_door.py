@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from answer_faults import ANSWERS
 from holdfast import faults
 from holdfast.errors import TargetError
 from holdfast.faults.ways import door
@@ -31,20 +32,6 @@ CALIBRATION = {
     "c_seq": 0.0,
     "c_kv": 0.0,
 }
-ANSWERS = [
-    ("slow_first_token", {"seconds": 0.8}),
-    ("slow_decode", {"each": 0.3}),
-    ("stream_cut", {"tokens": 3}),
-    ("stream_cut", {"tokens": 0}),
-    ("stream_stall", {"tokens": 3}),
-    ("malformed_event", {"tokens": 2}),
-    ("no_done", {}),
-    ("wrong_usage", {"off": -2}),
-    ("empty_200", {}),
-    ("status", {"status": 429, "retry_after": 2}),
-    ("status", {"status": 400, "reason": "content_filter"}),
-    ("black_hole", {}),
-]
 ENGINES = [
     ("core_dead", {}),
     ("core_dead", {"detected": 0.1}),

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from holdfast import faults
-from holdfast.experiments.listing import asked_hands, fault_rows
+from holdfast.experiments.listing import fault_rows
 from holdfast.experiments.page import page
-from holdfast.faults.base import Fault
+from holdfast.faults.base import Fault, asked_hands
 from holdfast.model.hands import Processes
 
 ROOT = Path(__file__).parents[2]

@@ -152,6 +152,7 @@ def _hits(found: Fault, wanted: Wanted, driver: Driver, seed: int) -> tuple[tupl
 
 def _hit(found: Fault, wanted: Wanted, driver: Driver, target: Identity) -> Hit:
     strike = Strike(id=NAME, fault=wanted.fault, target=target, options=wanted.options)
+    found.reach(driver, strike)
     return Hit(
         target=target,
         words=in_words(found, target.name, wanted.options),

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, dataclass
-from inspect import isfunction, isroutine
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from holdfast import faults, project
 from holdfast.errors import HoldfastError
-from holdfast.faults.base import missing
-from holdfast.model import hands
+from holdfast.faults.base import asked_hands, missing
 from holdfast.spec.experiment import calls
 
 if TYPE_CHECKING:
@@ -20,11 +16,6 @@ if TYPE_CHECKING:
 
     from holdfast.faults.base import Fault
     from holdfast.model.platform import Driver
-
-_PACKAGE = faults.__name__
-_KINDS = frozenset(
-    one for one in vars(hands).values() if getattr(one, "_is_protocol", False) and one.__module__ == hands.__name__
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,28 +64,6 @@ def _refusals(kinds: Iterable[type], driver: Driver) -> Iterator[str]:
             driver.hand(kind)
         except HoldfastError as error:
             yield str(error)
-
-
-def asked_hands(fault: Fault) -> tuple[type, ...]:
-    """The kinds of hand that its code can ask a driver for: those that its module, or what that shares, imports."""
-    todo, seen = [type(fault).__module__], set[str]()
-    found: dict[str, type] = {}
-    while todo:
-        name = todo.pop()
-        if name in seen or not name.startswith(_PACKAGE + "."):
-            continue
-        seen.add(name)
-        for value in vars(sys.modules[name]).values():
-            if isinstance(value, type) and value in _KINDS:
-                found[value.__name__] = value
-            todo.append(value.__name__ if isinstance(value, ModuleType) else _home(value))
-    return tuple(found[name] for name in sorted(found))
-
-
-def _home(value: object) -> str:
-    """Where a class or function was written."""
-    known = isinstance(value, type) or isfunction(value) or isroutine(value)
-    return str(getattr(value, "__module__", "") or "") if known else ""
 
 
 def experiment_rows(root: Path) -> tuple[Known, ...]:

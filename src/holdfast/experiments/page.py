@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from holdfast.experiments.listing import asked_hands
+from holdfast.faults.base import asked_hands
 from holdfast.units import show_duration
 
 if TYPE_CHECKING:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from abc import ABC, abstractmethod
+from inspect import isfunction, isroutine
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import ValidationError
 
 from holdfast.errors import TargetError
+from holdfast.model import hands
 from holdfast.spec.shapes import Strict
 
 if TYPE_CHECKING:
@@ -50,6 +54,14 @@ class Fault(ABC):
     """Seconds after `undo` in which it is to be seen gone."""
     shared: ClassVar[bool] = False
     """Whether it strikes every replica of the role by its nature, so that none beside the target is spared."""
+
+    def reach(self, driver: Driver, strike: Strike) -> None:  # noqa: ARG002 - some targets lack what others have
+        """Look, before anything is written down, whether this platform has what striking and undoing need.
+
+        Touches nothing. Raises TargetError when it has not, or this target has not.
+        """
+        for kind in asked_hands(self):
+            driver.hand(kind)
 
     @abstractmethod
     def apply(self, driver: Driver, strike: Strike) -> None:
@@ -96,3 +108,31 @@ def missing(fault: Fault) -> tuple[str, ...]:
     """What this machine or user lacks of what a fault needs."""
     lacks = {"root": os.geteuid() != 0, NET_ADMIN: not _may_change_networks()}
     return tuple(need for need in fault.needs if lacks.get(need, need != "root" and shutil.which(need) is None))
+
+
+_PACKAGE: Final = __name__.rpartition(".")[0]
+_KINDS: Final = frozenset(
+    one for one in vars(hands).values() if getattr(one, "_is_protocol", False) and one.__module__ == hands.__name__
+)
+
+
+def asked_hands(fault: Fault) -> tuple[type, ...]:
+    """The kinds of hand that its code can ask a driver for: those that its module, or what that shares, imports."""
+    todo, seen = [type(fault).__module__], set[str]()
+    found: dict[str, type] = {}
+    while todo:
+        name = todo.pop()
+        if name in seen or not name.startswith(_PACKAGE + "."):
+            continue
+        seen.add(name)
+        for value in vars(sys.modules[name]).values():
+            if isinstance(value, type) and value in _KINDS:
+                found[value.__name__] = value
+            todo.append(value.__name__ if isinstance(value, ModuleType) else _home(value))
+    return tuple(found[name] for name in sorted(found))
+
+
+def _home(value: object) -> str:
+    """Where a class or function was written."""
+    known = isinstance(value, type) or isfunction(value) or isroutine(value)
+    return str(getattr(value, "__module__", "") or "") if known else ""

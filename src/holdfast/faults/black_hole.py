@@ -20,8 +20,8 @@ class BlackHole(AnswerFault):
     words: ClassVar = Words(
         apply="let {target} take requests and not answer them",
         bites="a request of our own gets no header for a second; or requests were struck",
-        undo="end it at the engine's door",
-        gone="the door has it no longer, and an answer of our own is whole",
+        undo="end it at the engine's door, or at the fault proxy",
+        gone="it is there no longer, and an answer of our own is whole",
     )
 
     def shows(self, heard: Heard, options: Picked) -> bool:  # noqa: ARG002 - the same for all

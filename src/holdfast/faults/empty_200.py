@@ -22,8 +22,8 @@ class Empty200(AnswerFault):
     words: ClassVar = Words(
         apply="let answers of {target} have status 200 and no body",
         bites="an answer of our own is empty; or requests were struck",
-        undo="end it at the engine's door",
-        gone="the door has it no longer, and an answer of our own is whole",
+        undo="end it at the engine's door, or at the fault proxy",
+        gone="it is there no longer, and an answer of our own is whole",
     )
 
     def shows(self, heard: Heard, options: Picked) -> bool:  # noqa: ARG002 - the same for all

@@ -30,8 +30,8 @@ class MalformedEvent(AnswerFault):
     words: ClassVar = Words(
         apply="cut one event of each answer of {target} in half, after {tokens} tokens",
         bites="an answer of our own has an event that is no JSON; or requests were struck",
-        undo="end it at the engine's door",
-        gone="the door has it no longer, and an answer of our own is whole",
+        undo="end it at the engine's door, or at the fault proxy",
+        gone="it is there no longer, and an answer of our own is whole",
     )
 
     def shows(self, heard: Heard, options: Wanted) -> bool:  # noqa: ARG002 - the same for all

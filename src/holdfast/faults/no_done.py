@@ -20,13 +20,13 @@ class NoDone(AnswerFault):
     words: ClassVar = Words(
         apply="leave [DONE] away in streams of {target}",
         bites="an answer of our own ends without it; or requests were struck",
-        undo="end it at the engine's door",
-        gone="the door has it no longer, and an answer of our own is whole",
+        undo="end it at the engine's door, or at the fault proxy",
+        gone="it is there no longer, and an answer of our own is whole",
     )
 
     def shows(self, heard: Heard, options: Picked) -> bool:  # noqa: ARG002 - the same for all
         """Finished, ended, not marked."""
-        return heard.finished and heard.end == "ended"
+        return bool(heard.finished) and heard.end == "ended"
 
 
 FAULT = NoDone()

@@ -32,8 +32,8 @@ class SlowDecode(AnswerFault):
     words: ClassVar = Words(
         apply="make answers of {target} wait {each} s before each later token",
         bites="the tokens of an answer of our own come that far apart; or requests were struck",
-        undo="end it at the engine's door",
-        gone="the door has it no longer, and an answer of our own is whole",
+        undo="end it at the engine's door, or at the fault proxy",
+        gone="it is there no longer, and an answer of our own is whole",
     )
 
     def shows(self, heard: Heard, options: Wanted) -> bool:

@@ -33,8 +33,8 @@ class SlowFirstToken(AnswerFault):
     words: ClassVar = Words(
         apply="make answers of {target} wait {seconds} s before their first token",
         bites="an answer of our own has no token for so long, 3 s at most; or requests were struck",
-        undo="end it at the engine's door",
-        gone="the door has it no longer, and an answer of our own is whole",
+        undo="end it at the engine's door, or at the fault proxy",
+        gone="it is there no longer, and an answer of our own is whole",
     )
 
     def parameters(self, options: Wanted) -> dict[str, Any]:

@@ -33,8 +33,8 @@ class Status(AnswerFault):
     words: ClassVar = Words(
         apply="answer requests to {target} with status {status}",
         bites="a request of our own is answered so; or requests were struck",
-        undo="end it at the engine's door",
-        gone="the door has it no longer, and an answer of our own is whole",
+        undo="end it at the engine's door, or at the fault proxy",
+        gone="it is there no longer, and an answer of our own is whole",
     )
 
     def shows(self, heard: Heard, options: Wanted) -> bool:

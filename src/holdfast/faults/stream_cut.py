@@ -30,8 +30,8 @@ class StreamCut(AnswerFault):
     words: ClassVar = Words(
         apply="close the connections of {target} after {tokens} tokens",
         bites="an answer of our own breaks off there; or requests were struck",
-        undo="end it at the engine's door",
-        gone="the door has it no longer, and an answer of our own is whole",
+        undo="end it at the engine's door, or at the fault proxy",
+        gone="it is there no longer, and an answer of our own is whole",
     )
 
     def shows(self, heard: Heard, options: Wanted) -> bool:

@@ -30,8 +30,8 @@ class StreamStall(AnswerFault):
     words: ClassVar = Words(
         apply="let {target} say nothing more after {tokens} tokens",
         bites="an answer of our own falls silent there for a second; or requests were struck",
-        undo="end it at the engine's door",
-        gone="the door has it no longer, and an answer of our own is whole",
+        undo="end it at the engine's door, or at the fault proxy",
+        gone="it is there no longer, and an answer of our own is whole",
     )
 
     def shows(self, heard: Heard, options: Wanted) -> bool:

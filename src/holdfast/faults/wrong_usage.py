@@ -29,13 +29,13 @@ class WrongUsage(AnswerFault):
     words: ClassVar = Words(
         apply="add {off} to the tokens that answers of {target} say they have",
         bites="the usage of an answer of our own is not what came; or requests were struck",
-        undo="end it at the engine's door",
-        gone="the door has it no longer, and an answer of our own is whole",
+        undo="end it at the engine's door, or at the fault proxy",
+        gone="it is there no longer, and an answer of our own is whole",
     )
 
     def shows(self, heard: Heard, options: Wanted) -> bool:  # noqa: ARG002 - the same for all
         """It counts other than it says."""
-        return heard.end == "done" and heard.usage is not None and heard.usage != len(heard.tokens)
+        return heard.end == "done" and heard.usage is not None and not heard.counted
 
 
 FAULT = WrongUsage()

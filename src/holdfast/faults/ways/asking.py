@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -26,15 +26,25 @@ class Heard:
     events: int = 0
     broken: str = ""
     error: str = ""
-    finished: bool = False
+    finished: str = ""
+    """Why it ended, as it says: length, stop."""
     usage: int | None = None
     """Tokens that the answer says it has."""
+    asked: int = 0
+    """Tokens that it was to have at most."""
+
+    @property
+    def counted(self) -> bool:
+        """Whether its usage can be right: an engine may put several tokens in one event, or some without a text."""
+        if self.usage is None or not 0 < len(self.tokens) <= self.usage <= self.asked:
+            return False
+        return self.finished != "length" or self.usage == self.asked
 
     @property
     def whole(self) -> bool:
         """An answer as it should be."""
-        good = self.end == "done" and self.finished and not self.broken and not self.error
-        return good and self.status == _OK and self.usage == len(self.tokens) > 0
+        good = self.end == "done" and bool(self.finished) and not self.broken and not self.error
+        return good and self.status == _OK and self.counted
 
     def __str__(self) -> str:
         """In a few words, for people."""
@@ -53,7 +63,7 @@ def chat(url: str, *, tokens: int, wait: float, prompt: str = "hold fast") -> He
     try:
         sent = time.monotonic()
         connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
-        return _hear(connection.getresponse(), sent)
+        return replace(_hear(connection.getresponse(), sent), asked=tokens)
     except OSError as error:
         return Heard(end=_end_of(error), error=str(error))
     except http.client.HTTPException as error:
@@ -116,7 +126,7 @@ def _read(status: int, blocks: list[tuple[float, bytes]], end: End) -> Heard:
             end=end, status=status, error=b"".join(data for _, data in blocks)[:400].decode("utf-8", "replace")
         )
     tokens: list[float] = []
-    found: dict[str, Any] = {"broken": "", "error": "", "finished": False, "usage": None}
+    found: dict[str, Any] = {"broken": "", "error": "", "finished": "", "usage": None}
     rest, events, done = b"", 0, False
     for at, data in blocks:
         *whole, rest = (rest + data).split(b"\n\n")
@@ -135,7 +145,9 @@ def _take(payload: bytes, found: dict[str, Any]) -> bool:
         choices = value.get("choices", ())
         found["error"] = found["error"] or str(value.get("error") or "")
         found["usage"] = (value.get("usage") or {}).get("completion_tokens", found["usage"])
-        found["finished"] = found["finished"] or any(one.get("finish_reason") for one in choices)
+        found["finished"] = next(
+            (one["finish_reason"] for one in choices if one.get("finish_reason")), found["finished"]
+        )
         return any(one["delta"].get("content") for one in choices)
     except (ValueError, AttributeError, LookupError, TypeError):
         found["broken"] = found["broken"] or f"an event that is no JSON: {payload[:40].decode('utf-8', 'replace')}"

@@ -9,19 +9,23 @@ import math
 import re
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from pydantic import Field
 
+from holdfast.errors import InfrastructureError, TargetError
 from holdfast.faults.base import Fault, Options
-from holdfast.faults.ways import asking, door, samples
+from holdfast.faults.ways import asking, door, samples, toxics
 from holdfast.faults.ways.recovered import ready_again
 from holdfast.model.fault import Sight
+from holdfast.model.hands import Doors, Links
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from holdfast.faults.ways.asking import Heard
     from holdfast.model.fault import Strike
-    from holdfast.model.platform import Driver
+    from holdfast.model.platform import Driver, Identity
 
 ALL: Final = 100.0
 WELL: Final = 4
@@ -62,6 +66,27 @@ class Engine:
         return samples.total(page, name, f'gpu="{numbers[place]}"') if place < len(numbers) else math.nan
 
 
+class Way(Protocol):
+    """By which a fault comes to an engine's answers; modules beside this one are such ways."""
+
+    def begin(
+        self, driver: Driver, strike: Strike, fault: str, parameters: Mapping[str, Any], pick: Mapping[str, Any]
+    ) -> None:
+        """Have it, for the strike's lease. Raises TargetError with what stands against it."""
+
+    def renew(self, driver: Driver, strike: Strike) -> None:
+        """For another lease; one that is over stays over."""
+
+    def end(self, driver: Driver, strike: Strike) -> None:
+        """Have it no more; where nobody is, nothing is."""
+
+    def told(self, driver: Driver, strike: Strike) -> dict[str, Any]:
+        """What is counted there; empty without it. Raises OSError or InfrastructureError when nobody can be asked."""
+
+    def api(self, driver: Driver, target: Identity) -> str:
+        """Base URL by which its effect shows."""
+
+
 class EngineFault(Fault):
     """Begun at the door under the strike's id. Its effect is looked for at the engine while the door says it is on."""
 
@@ -70,27 +95,38 @@ class EngineFault(Fault):
     """What the door calls it."""
     bites_within: ClassVar[float] = 10.0
 
+    def reach(self, driver: Driver, strike: Strike) -> None:
+        """This target has a door, or another way."""
+        self.way(driver, strike.target)
+
+    def way(self, driver: Driver, target: Identity) -> Way:
+        """By which this fault comes to that engine. Raises TargetError when there is none."""
+        driver.hand(Doors).door(target)
+        return door
+
     def apply(self, driver: Driver, strike: Strike) -> None:
         """Ask the door for it."""
         options = self.read(strike.options)
-        door.begin(driver, strike, self.door, self.parameters(options), self.pick(options))
+        way = self.way(driver, strike.target)
+        way.begin(driver, strike, self.door, self.parameters(options), self.pick(options))
 
     def renew(self, driver: Driver, strike: Strike) -> None:
         """Another lease."""
-        door.renew(driver, strike)
+        self.way(driver, strike.target).renew(driver, strike)
 
     def undo(self, driver: Driver, strike: Strike) -> None:
-        """End it at the door."""
-        door.end(driver, strike)
+        """End it where it was begun."""
+        self.way(driver, strike.target).end(driver, strike)
 
     def bites(self, driver: Driver, strike: Strike) -> Sight:
         """The door has it, and the engine shows it."""
+        way = self.way(driver, strike.target)
         try:
-            told = door.told(driver, strike)
+            told = way.told(driver, strike)
             if not told.get("active"):
                 return Sight(False, f"{strike.target.name} has no such fault")
-            return self.effect(Engine(door.api(driver, strike.target)), self.read(strike.options), told)
-        except OSError as error:
+            return self.effect(Engine(way.api(driver, strike.target)), self.read(strike.options), told)
+        except (OSError, InfrastructureError) as error:
             return Sight(False, f"{strike.target.name} could not be asked: {error}")
 
     def gone(self, driver: Driver, strike: Strike) -> Sight:
@@ -98,11 +134,12 @@ class EngineFault(Fault):
         ready = ready_again(driver, strike.target)
         if not ready.seen:
             return ready
+        way = self.way(driver, strike.target)
         try:
-            if door.told(driver, strike).get("active"):
+            if way.told(driver, strike).get("active"):
                 return Sight(False, f"{strike.target.name} still has it")
-            return self.well(Engine(door.api(driver, strike.target)), self.read(strike.options))
-        except OSError as error:
+            return self.well(Engine(way.api(driver, strike.target)), self.read(strike.options))
+        except (OSError, InfrastructureError) as error:
             return Sight(False, f"{strike.target.name} could not be asked: {error}")
 
     @abstractmethod
@@ -148,6 +185,14 @@ class AnswerFault(EngineFault):
 
     family: ClassVar = "answer"
     Options: ClassVar[type[Options]] = Picked
+
+    def way(self, driver: Driver, target: Identity) -> Way:
+        """Its own door where it has one, else the fault proxy before it."""
+        try:
+            return super().way(driver, target)
+        except TargetError:
+            driver.hand(Links).link(target)
+            return toxics
 
     def pick(self, options: Picked) -> dict[str, Any]:
         """As the options say."""

@@ -102,6 +102,11 @@ class LinkFault(Fault):
     def shows(self, through: Reply, past: Reply, options: Any) -> bool:
         """Whether the difference between the two is this fault."""
 
+    def reach(self, driver: Driver, strike: Strike) -> None:
+        """What is said to this target takes the proxy."""
+        super().reach(driver, strike)
+        driver.hand(Links).link(strike.target)
+
     def apply(self, driver: Driver, strike: Strike) -> None:
         """Put it there, with the strike's lease."""
         if not driver.alive(strike.target):
