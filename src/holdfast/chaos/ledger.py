@@ -5,10 +5,14 @@ It belongs to the platform, not to a run: a killed harness leaves it behind, and
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import json
 import os
+import struct
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.chaos.lease import LENGTH, SHORTEST, Leases
@@ -18,20 +22,24 @@ from holdfast.model.platform import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from holdfast.clock import Clock
     from holdfast.model.platform import Driver
 
-OVER: Final = frozenset({"gone", "refused"})
-"""Steps after which nothing of a fault is left."""
+OVER: Final = frozenset({"gone", "refused", "forgotten"})
+"""Steps after which nothing of a fault is left, or somebody answers for what is."""
 _LATE: Final = frozenset({"lapsed", "undone"})
 """Steps of somebody who took back what another had seen gone already: they break nothing anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One step of one fault: asked, refused, applied, observed, unseen, astray, lapsed, undone, gone or stuck."""
+    """One step of one fault.
+
+    asked, refused, applied, observed, unseen, astray, lapsed, undone, gone, stuck or forgotten.
+    """
 
     id: str
     run: str
@@ -126,6 +134,28 @@ class Ledger:
                 last[entry.id] = entry
         return tuple(entry for entry in reversed(last.values()) if entry.step not in OVER)
 
+    def last(self, id: str) -> Entry | None:  # noqa: A002 - what it is called in the file
+        """The last step of one fault; None when it was never written down."""
+        mine = [entry for entry in self.entries() if entry.id == id]
+        return mine[-1] if mine else None
+
+    def striking(self, id: str) -> AbstractContextManager[bool]:  # noqa: A002 - what it is called in the file
+        """Whether, while the block lasts, nobody else strikes with this fault or calls it gone."""
+        return self._alone(id, fcntl.F_WRLCK)
+
+    def settled(self, id: str) -> AbstractContextManager[bool]:  # noqa: A002 - what it is called in the file
+        """Whether, while the block lasts, nobody strikes with this fault; several may look at once."""
+        return self._alone(id, fcntl.F_RDLCK)
+
+    @contextlib.contextmanager
+    def _alone(self, id: str, kind: int) -> Iterator[bool]:  # noqa: A002 - what it is called in the file
+        """A lock on a byte that stands for the fault: the kernel ends it with whoever holds it, however they end."""
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            yield _locked(handle, kind, int.from_bytes(blake2b(id.encode(), digest_size=7).digest()))
+        finally:
+            os.close(handle)
+
     def lapsed_faults(self) -> tuple[Entry, ...]:
         """Those of them whose run holds no valid lease: anybody may take these back."""
         return tuple(entry for entry in self.open_faults() if not self.leases.valid(entry.run))
@@ -136,6 +166,16 @@ def of(driver: Driver, clock: Clock, lease: float = LENGTH) -> Ledger:
     if not SHORTEST <= lease <= LENGTH:
         raise UsageError(f"a lease of {lease:g} s is not possible", hint=f"from {SHORTEST:g}s to {LENGTH:g}s")
     return Ledger(driver.ledger(), clock, lease)
+
+
+def _locked(handle: int, kind: int, byte: int) -> bool:
+    """A lock of this open file (fcntl(2), F_OFD_SETLK): it holds against other threads of this process as well."""
+    wanted = struct.pack("hhqqi4x", kind, os.SEEK_SET, byte, 1, 0)
+    try:
+        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, wanted)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _torn(handle: int) -> bool:

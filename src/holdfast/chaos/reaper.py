@@ -15,7 +15,7 @@ import select
 import socket
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -43,15 +43,17 @@ class Reaper:
 
     state: Path
     run: str = ""
+    told: set[str] = field(default_factory=set)
+    """What stood in the way, each told once."""
 
     def reap(self, *, ended: bool) -> int:
         """Undo what may be undone, newest first; how many faults are still open. Raises PlatformError without one."""
         driver = connect(self.state)
         book = ledger.of(driver, SystemClock())
         # All are undone before the first is waited for: none outlives its lease because another one is slow to go.
-        undone = [entry for entry in self._due(book, ended=ended) if _try(_undo, driver, book, entry)]
+        undone = [entry for entry in self._due(book, ended=ended) if self._try(_undo, driver, book, entry)]
         for entry in undone:
-            _try(_see_gone, driver, book, entry)
+            self._try(_see_gone, driver, book, entry)
         return len(self._mine(book.open_faults()))
 
     def release(self) -> None:
@@ -64,6 +66,21 @@ class Reaper:
 
     def _mine(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
         return tuple(entry for entry in entries if self.run in ("", entry.run))
+
+    def _try(self, part: Callable[[Striker, Entry], None], driver: Driver, book: Ledger, entry: Entry) -> bool:
+        """Whether it was done. What was not is told, and tried again at the next look."""
+        try:
+            part(Striker(driver=driver, ledger=book, clock=SystemClock(), run=entry.run, seed=0), entry)
+        except Exception as error:  # noqa: BLE001 - one fault's bug must not keep the others from being taken back
+            self._tell(f"{entry.fault} of {entry.name}", error)
+            return False
+        return True
+
+    def _tell(self, what: str, error: Exception) -> None:
+        told = f"{what}: {error if isinstance(error, HoldfastError) else f'{type(error).__name__}: {error}'}"
+        if told not in self.told:
+            self.told.add(told)
+            print(told, file=sys.stderr, flush=True)
 
 
 def _undo(striker: Striker, entry: Entry) -> None:
@@ -83,17 +100,6 @@ def _undo(striker: Striker, entry: Entry) -> None:
 
 def _see_gone(striker: Striker, entry: Entry) -> None:
     striker.see_gone(entry)
-
-
-def _try(part: Callable[[Striker, Entry], None], driver: Driver, book: Ledger, entry: Entry) -> bool:
-    """Whether it was done. What was not is told, and tried again at the next look."""
-    try:
-        part(Striker(driver=driver, ledger=book, clock=SystemClock(), run=entry.run, seed=0), entry)
-    except Exception as error:  # noqa: BLE001 - one fault's bug must not keep the others from being taken back
-        told = error if isinstance(error, HoldfastError) else f"{type(error).__name__}: {error}"
-        print(f"{entry.fault} of {entry.name}: {told}", file=sys.stderr, flush=True)
-        return False
-    return True
 
 
 def beside(reaper: Reaper, holder: pids.Incarnation) -> int:

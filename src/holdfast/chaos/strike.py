@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from holdfast import faults
-from holdfast.errors import ExitCode, HoldfastError, TargetError
+from holdfast.errors import ExitCode, HoldfastError, TargetError, UsageError
 from holdfast.faults.base import missing
 from holdfast.model.fault import Sight, Strike
 from holdfast.model.platform import Identity
@@ -104,6 +104,8 @@ class Striker:
         try:
             self._allowed(found, wanted)
             targets, spared = self.targets(wanted)
+            for target in targets:
+                found.reach(self.driver, Strike(id=_NOBODY, fault=wanted.fault, target=target, options=wanted.options))
         except HoldfastError as error:
             nobody = Identity(name=_NOBODY, role=wanted.role, unit=_NOBODY)
             self._write("refused", Strike(id=_id(), fault=wanted.fault, target=nobody), str(error))
@@ -116,15 +118,22 @@ class Striker:
         return self.see_gone(entry, within)
 
     def undo(self, entry: Entry) -> None:
-        """Start taking one fault back."""
-        faults.find(entry.fault).undo(self.driver, entry.strike)
+        """Start taking one fault back. Raises FaultStuckError, with the way out, when nothing here can do that."""
+        try:
+            known(entry).undo(self.driver, entry.strike)
+        except TargetError as error:
+            raise _stuck(entry, error) from error
         self._write("undone", entry.strike)
+
+    def forget(self, entry: Entry) -> Entry:
+        """Call one over that nobody has seen gone, because somebody says so."""
+        return self._write("forgotten", entry.strike, "by hand; nobody saw it gone")
 
     def see_gone(self, entry: Entry, within: float | None = None) -> Entry:
         """Wait until one that was undone is gone. Raises FaultStuckError when it is not in time."""
-        found, strike = faults.find(entry.fault), entry.strike
+        found, strike = known(entry), entry.strike
         within = found.gone_within if within is None else within
-        sight = self._wait(lambda: found.gone(self.driver, strike), within, lambda: False)
+        sight = self._wait(_Look(self, found, strike), within, lambda: False)
         if not sight.seen:
             detail = f"not seen gone within {within:g} s" + (f": {sight.detail}" if sight.detail else "")
             self._write("stuck", strike, detail)
@@ -150,14 +159,23 @@ class Striker:
         if self.let_go():
             raise LetGoError(f"{self.run} was asked to let go: {target.name} is not struck")
         self._write("asked", strike)
-        found.apply(self.driver, strike)
-        self._write("applied", strike)
+        self._apply(found, strike)
         within = found.bites_within if wanted.within is None else wanted.within
         sight = self._wait(lambda: found.bites(self.driver, strike), within, self.let_go)
         if not sight.seen:
             return self._write("unseen", strike, _because(f"not seen to bite within {within:g} s", sight))
         seen = self._write("observed", strike, sight.detail)
         return self._astray(found, strike, spared) or seen
+
+    def _apply(self, found: Fault, strike: Strike) -> None:
+        # Whoever stood still since "asked" may go on after others took this back and saw it gone: then it is too late.
+        # While we are in here nobody calls it gone, and when we are killed in here it is still open.
+        with self.ledger.striking(strike.id) as alone:
+            last = self.ledger.last(strike.id)
+            if not alone or last is None or last.step != "asked":
+                raise LetGoError(f"{self.run} lost its lease before it struck {strike.target.name}")
+            found.apply(self.driver, strike)
+            self._write("applied", strike)
 
     def _astray(self, found: Fault, strike: Strike, spared: list[Identity]) -> Entry | None:
         """A bystander that was hit too: then nobody knows what was tested."""
@@ -189,6 +207,38 @@ class Striker:
             detail=detail,
             options=strike.options,
         )
+
+
+class _Look:
+    """Whether a fault is gone, seen while nobody stands in the middle of striking it."""
+
+    def __init__(self, striker: Striker, found: Fault, strike: Strike) -> None:
+        self._striker, self._found, self._strike = striker, found, strike
+        self._late = False
+
+    def __call__(self) -> Sight:
+        """Undone once more after somebody was in the middle: it may have struck after the first time."""
+        with self._striker.ledger.settled(self._strike.id) as settled:
+            late, self._late = self._late, not settled
+            if not settled:
+                return Sight(False, "whoever strikes it stands in the middle of that")
+            if late:
+                self._found.undo(self._striker.driver, self._strike)
+            return self._found.gone(self._striker.driver, self._strike)
+
+
+def known(entry: Entry) -> Fault:
+    """The fault of an entry. Raises FaultStuckError with the way out when it has no file any more."""
+    try:
+        return faults.find(entry.fault)
+    except UsageError as error:
+        raise _stuck(entry, error) from error
+
+
+def _stuck(entry: Entry, why: HoldfastError) -> FaultStuckError:
+    told = f"{entry.fault} of {entry.name} by run {entry.run} cannot be taken back: {why}"
+    hint = f"put things right yourself, then: holdfast chaos undo --forget {entry.id}"
+    return FaultStuckError(told, hint=hint)
 
 
 def targets(driver: Driver, wanted: Wanted, seed: int) -> tuple[list[Identity], list[Identity]]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from holdfast import faults
 from holdfast.chaos import ledger
 from holdfast.chaos.strike import FaultStuckError, Striker
-from holdfast.errors import InfrastructureError
+from holdfast.errors import InfrastructureError, UsageError
 from holdfast.platforms.connect import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from typing import Any
 
@@ -33,9 +34,15 @@ class Standing:
     def __str__(self) -> str:
         """One line for a person."""
         what = f"{self.last.fault} of {self.last.name}: {self.last.step} {self.age:.0f}s ago, run {self.last.run}"
+        if self.last.fault not in faults.names():
+            return f"{what}; no such fault is known, nobody can take it back: {self._way_out}"
         if not self.holder:
             return f"{what}; nobody holds it, the reaper takes it back"
         return f"{what}; held by process {self.holder.partition('@')[0]}, lease {self.left:.0f}s"
+
+    @property
+    def _way_out(self) -> str:
+        return f"put things right yourself, then: holdfast chaos undo --forget {self.last.id}"
 
     def as_dict(self) -> dict[str, Any]:
         """For machines; seconds."""
@@ -63,28 +70,55 @@ def _standing(book: ledger.Ledger, entry: Entry, clock: Clock) -> Standing:
 
 def undo(state: Path, clock: Clock) -> Iterator[Entry]:
     """Make every run let go, then undo its faults, newest first. Raises FaultStuckError once all were tried."""
-    driver = connect(state)
-    striker = Striker(driver=driver, ledger=ledger.of(driver, clock), clock=clock, run="by hand", seed=0)
+    striker = _by_hand(state, clock)
     for entry in striker.ledger.open_faults():
         striker.ledger.leases.revoke(entry.run)
+    yield from _restored(striker, striker.ledger.open_faults())
+
+
+def forget(state: Path, clock: Clock, id: str) -> Entry:  # noqa: A002 - what it is called in the file
+    """Call one fault over because somebody says so: nobody looks after it any more.
+
+    Raises UsageError when none of that id is open, InfrastructureError when somebody alive still holds it.
+    """
+    striker = _by_hand(state, clock)
+    found = {entry.id: entry for entry in striker.ledger.open_faults()}
+    if id not in found:
+        raise UsageError(f"no fault {id!r} is open", hint=", ".join(found) or "none is: holdfast chaos status")
+    _unheld(striker.ledger, found[id])
+    return replace(striker, run=found[id].run).forget(found[id])
+
+
+def sweep(striker: Striker) -> None:
+    """Take back what a killed run left broken.
+
+    Raises FaultStuckError, once all were tried, when that cannot be done, InfrastructureError when somebody alive still
+    holds a fault.
+    """
+    left = striker.ledger.open_faults()
+    for entry in left:
+        _unheld(striker.ledger, entry)
+    for _ in _restored(striker, left):
+        continue
+
+
+def _by_hand(state: Path, clock: Clock) -> Striker:
+    driver = connect(state)
+    return Striker(driver=driver, ledger=ledger.of(driver, clock), clock=clock, run="by hand", seed=0)
+
+
+def _unheld(book: ledger.Ledger, entry: Entry) -> None:
+    if book.leases.valid(entry.run):
+        told = f"{entry.run} holds a fault on this platform: {entry.fault} of {entry.name}"
+        raise InfrastructureError(told, hint="wait for it, or take it back: holdfast chaos undo")
+
+
+def _restored(striker: Striker, entries: Iterable[Entry]) -> Iterator[Entry]:
     stuck: FaultStuckError | None = None
-    for entry in striker.ledger.open_faults():
+    for entry in entries:
         try:
             yield striker.restore(entry)
         except FaultStuckError as error:
             stuck = error
     if stuck:
         raise stuck
-
-
-def sweep(striker: Striker) -> None:
-    """Take back what a killed run left broken.
-
-    Raises FaultStuckError when that cannot be done, InfrastructureError when somebody alive still holds a fault.
-    """
-    book = striker.ledger
-    for entry in book.open_faults():
-        if book.leases.valid(entry.run):
-            told = f"{entry.run} holds a fault on this platform: {entry.fault} of {entry.name}"
-            raise InfrastructureError(told, hint="wait for it, or take it back: holdfast chaos undo")
-        striker.restore(entry)

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 
 
 @click.command("undo")
+@click.option("--forget", metavar="ID", help="Take nothing back: call this one over, which you put right yourself.")
 @STATE
 @JSON
-def command(state: Path | None, *, as_json: bool) -> int:
+def command(state: Path | None, forget: str | None, *, as_json: bool) -> int:
     """Undo every open fault, newest first, and see it gone.  Example: holdfast chaos undo
 
     Runs that hold one are made to let go. With --json each fault is one line.
     """
-    from holdfast.experiments.standing import undo
+    from holdfast.experiments import standing
 
     place = workplace(state)
-    for entry in undo(place.state, place.clock):
+    told = [standing.forget(place.state, place.clock, forget)] if forget else standing.undo(place.state, place.clock)
+    for entry in told:
         click.echo(json.dumps(asdict(entry)) if as_json else f"{entry.fault} of {entry.name}: {entry.step}")
     return ExitCode.PASS
