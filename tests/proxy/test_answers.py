@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import httptools
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from answered import text, told
+from holdfast.proxy.answers.answer import Answer
+from holdfast.proxy.answers.toxic import Shape
 from proxied import connect, rest, sends
 from targets import eventually
 
@@ -180,3 +185,42 @@ def test_an_upstream_that_speaks_no_http_is_not_taken_for_whole(ways):
     client = way.client()
     client.sendall(b"POST /v1/completions HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
     assert rest(client)[:2] == (b"", "closed")
+
+
+# However the bytes of an answer are cut on their way, a client reads the same body.
+
+EVENTS = st.lists(
+    st.sampled_from(
+        [b"data: {}\n\n", b"data: [DONE]\n\n", b": beat\n\n", b'data: {"a":\ndata: 1}\r\n\r\n', "data: é\n\n".encode()]
+    ),
+    max_size=6,
+)
+
+
+class Body:
+    """What an HTTP client reads."""
+
+    def __init__(self, data):
+        self.body, self.over = b"", False
+        httptools.HttpResponseParser(self).feed_data(data)
+
+    def on_body(self, data):
+        self.body += data
+
+    def on_message_complete(self):
+        self.over = True
+
+
+@given(events=EVENTS, rest=st.sampled_from([b"", b"data: half"]), data=st.data(), streams=st.booleans())
+def test_an_answer_to_which_nothing_is_done_has_the_same_body_however_it_is_cut(events, rest, data, streams):
+    body = b"".join(events) + rest
+    kind = b"text/event-stream" if streams else b"application/json"
+    places = sorted(data.draw(st.sets(st.integers(0, len(body)), max_size=5)))
+    chunks = [body[a:b] for a, b in zip([0, *places], [*places, len(body)], strict=True) if a < b]
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n" % kind
+    sent = head + b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in [*chunks, b""])
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(sent) - 1), max_size=8)))
+    answer = Answer(Shape(lambda: None))
+    came = [piece for a, b in zip([0, *cuts], [*cuts, len(sent)], strict=True) for piece in answer.feed(sent[a:b], 1.0)]
+    heard = Body(b"".join(piece.what for piece in came))
+    assert (heard.body, heard.over, answer.over) == (body, True, True)
