@@ -47,7 +47,7 @@ class Talk:
         self.answers.now = Answer(toxic.shape(_Once(self._hit)))
         return (Piece(now, raw),)
 
-    def end(self, then: Callable[[], None]) -> None:
+    def end(self, then: Callable[[], object]) -> None:
         """The toxic is gone: an answer under way goes on as it is, and `then` nothing of this is needed."""
         self.over = True
         if self.answers.now is None:
@@ -132,7 +132,9 @@ class Asks(Stage):
 
     def _begin(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
-        self._raw = self._path = self._body = b""
+        self._raw: bytes = b""
+        self._path: bytes = b""
+        self._body: bytes = b""
         self._headers: dict[bytes, bytes] = {}
         self._count = 0
 
@@ -144,7 +146,7 @@ class Answers(Stage):
 
     def __init__(self) -> None:
         self.now: Answer | None = None
-        self.then: Callable[[], None] = lambda: None
+        self.then: Callable[[], object] = lambda: None
 
     def take(self, data: bytes, now: float) -> Iterable[Piece]:
         """What of it goes down."""

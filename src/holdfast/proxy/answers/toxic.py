@@ -98,7 +98,7 @@ class Pick(BaseModel):
 class AnswerToxic(Toxic):
     """Touches the answers that it picks."""
 
-    pick: Pick = Pick()
+    pick: Pick = Pick.model_validate({})
 
     swallows: ClassVar[bool] = False
     """Whether a request that is picked never arrives."""
