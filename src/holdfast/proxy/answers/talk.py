@@ -77,7 +77,8 @@ class Asks(Stage):
     room = _ROOM
 
     def __init__(self, talk: Talk) -> None:
-        self.kept = b""
+        self.kept: bytes = b""
+        self._raw: bytes = b""
         self._talk = talk
         self._begin()
 
@@ -132,9 +133,7 @@ class Asks(Stage):
 
     def _begin(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
-        self._raw: bytes = b""
-        self._path: bytes = b""
-        self._body: bytes = b""
+        self._raw, self._path, self._body = b"", b"", b""
         self._headers: dict[bytes, bytes] = {}
         self._count = 0
 
