@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from holdfast import project, subject
 from holdfast.clock import Clock, SystemClock
-from holdfast.errors import InfrastructureError, PlatformError, SpecError, UsageError
+from holdfast.errors import InfrastructureError, NotHereError, PlatformError, SpecError, UsageError
 from holdfast.experiments.alone import alone
 from holdfast.gate import decide
 from holdfast.judge import judge
@@ -159,6 +159,15 @@ def is_up(place: Workplace) -> bool:
     return True
 
 
+def refuse_elsewhere(scenario: Scenario) -> None:
+    """Raises NotHereError when one of its experiments needs a driver on which no scenario can be played."""
+    from holdfast.platforms.connect import BEARS_LOAD
+
+    if needed := sorted(set(scenario.drivers) - BEARS_LOAD):
+        hint = "its experiment can be played by itself: holdfast chaos run"
+        raise NotHereError(f"{scenario.name} was not run: needs driver {', '.join(needed)}", hint=hint)
+
+
 def run(
     path: Path,
     place: Workplace,
@@ -182,6 +191,7 @@ def run(
     scenario, planned = project.load_scenario(path, place.root), plan(path, place)
     if planned.problems and not undecided_ok:
         raise UndecidableError(planned.problems)
+    refuse_elsewhere(scenario)
     driver = connect(place.state)
     scenario = scenario.in_trial(trial.number) if trial else scenario
     with alone(place.state, wait=wait, stop=stop):

@@ -4,6 +4,7 @@ HoldfastError                exit 70   never raised itself
 ├── UsageError               exit 2    the command asked for something that does not exist
 │   ├── SpecError            exit 2    files are wrong; carries every Problem at once
 │   └── TargetError          exit 2    a fault's target is absent, ambiguous or not allowed
+├── NotHereError             exit 10   no driver here can play it; nothing was touched
 ├── InfrastructureError      exit 75   the world is not ready; trying again may help
 │   └── PlatformError        exit 75   the platform did not start, or is not there
 └── FaultStuckError          exit 11   a fault could not be seen gone (holdfast.chaos.strike)
@@ -98,6 +99,12 @@ class SpecError(UsageError):
 
 class TargetError(UsageError):
     """A fault's target is absent, ambiguous, or not on the platform's allow-list."""
+
+
+class NotHereError(HoldfastError):
+    """What was asked for cannot be played with what is here: nothing is known, and nothing was touched."""
+
+    exit_code = ExitCode.UNKNOWN
 
 
 class InfrastructureError(HoldfastError):

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from holdfast.spec.experiment import calls
+from holdfast.spec.experiment import EMBEDDED, calls
 from holdfast.undecidable import hopeless, idle, phases_of
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def make_plan(scenario: Scenario, offered: Offered, needs_of: NeedsOf = lambda _
         trials=scenario.repeat.times,
         requests=len(arrivals),
         phases=phases,
-        needs=_needs(strike for phase in phases for strike in phase.strikes),
+        needs=_needs((strike for phase in phases for strike in phase.strikes), scenario.drivers),
         forecasts=forecasts,
         joint=tuple(_joint(_counted(forecasts))),
         problems=(*hopeless(scenario, forecasts, offered), *idle(scenario)),
@@ -174,9 +174,10 @@ def _seconds(given: Mapping[str, Any]) -> float:
     return float(found) if isinstance(found, int | float) else 0.0
 
 
-def _needs(strikes: Iterable[Strike]) -> Needs:
+def _needs(strikes: Iterable[Strike], drivers: Iterable[str]) -> Needs:
     known = tuple(strikes)
-    programs = (need for one in known for need in one.needs or () if need != _ROOT)
+    programs = [need for one in known for need in one.needs or () if need != _ROOT]
+    programs += [f"driver {name}" for name in drivers if name != EMBEDDED]
     return Needs(
         roles=tuple(dict.fromkeys(one.role for one in known)),
         root=tuple(dict.fromkeys(one.fault for one in known if _ROOT in (one.needs or ()))),

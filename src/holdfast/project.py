@@ -12,7 +12,7 @@ from holdfast.expect import kinds, shape_of
 from holdfast.expect.base import Context
 from holdfast.model.scenario import Expectation, Experiment, Halt, Phase, Repeat, Scenario
 from holdfast.slo.files.read import named_in, read_slos
-from holdfast.spec.experiment import calls
+from holdfast.spec.experiment import calls, driver_of
 from holdfast.spec.profile import read_profile
 from holdfast.spec.scenario import MOST_TRIALS, LoadShape, ScenarioShape, salvaged
 from holdfast.spec.shapes import shaped
@@ -273,6 +273,7 @@ def _experiment(name: str, text: str, file: str, reading: _Reading) -> Experimen
         title=str(document["title"]),
         document=document,
         roles=_roles(document),
+        driver=driver_of(document),
         where=Location(file=file, line=1, column=1),
     )
 

@@ -13,7 +13,7 @@ from holdfast.faults.base import Fault, asked_hands
 from holdfast.model.hands import Processes
 
 ROOT = Path(__file__).parents[2]
-FAMILIES = {"process", "resource", "network", "answer", "engine", "dependency", "configuration", "load"}
+FAMILIES = {"process", "resource", "network", "answer", "engine", "dependency", "configuration", "load", "kubernetes"}
 
 
 def test_the_page_is_made_of_the_faults(golden):

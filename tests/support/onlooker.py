@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast.errors import TargetError
+from holdfast.faults.ways.functions import PROBES
 from holdfast.model.hands import Address, Connection, Door, Link
 from holdfast.model.platform import Identity, Replica
 
@@ -25,6 +26,7 @@ HAND_LOOKS = frozenset(
     {
         *("ports", "folder", "link", "door", "addresses", "ways", "connections", "device"),
         *("pids", "states", "limits", "store"),
+        *("target", "call"),
     }
 )
 """What may be asked of a hand."""
@@ -82,6 +84,15 @@ class Hand:
 
     def _limits(self, identity, _):
         return {identity.unit: 1024}
+
+    def _target(self, aim, _, arguments):
+        return Identity(name=str(arguments.get("name", "engine-a, engine-b")), role=aim, unit="llm/0001")
+
+    def _call(self, function, arguments):
+        assert function in PROBES, f"a dry run called {function}"
+        if function.endswith("exit_code"):
+            return 0
+        return "hog" not in arguments.get("name", "")  # it is made, the others are there
 
     def _store(self, _):
         return ("127.0.0.1", 6379)

@@ -54,7 +54,11 @@ def strike(
 
 def hold(seconds: float, configuration: Mapping[str, Any] | None = None) -> str:
     """Leave things as they are for so long; ends at once, with LetGoError, when the run is asked to let go."""
-    striker = _striker(configuration or {})
+    return held(_striker(configuration or {}), seconds)
+
+
+def held(striker: Striker, seconds: float) -> str:
+    """Wait so long in the name of a run. Raises LetGoError as soon as it is asked to let go."""
     deadline = striker.clock.monotonic() + seconds
     while (left := deadline - striker.clock.monotonic()) > 0:
         if striker.let_go():

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from holdfast.faults.base import Fault
     from holdfast.model.platform import Driver
 
+    Aimed = tuple[list[Identity], list[Identity]]
+
 _POLL: Final = 0.05
 _NOBODY: Final = "-"
 
@@ -94,16 +96,17 @@ class Striker:
     fingerprint: str = ""
     """The platform this run was begun on; empty asks for none."""
 
-    def strike(self, wanted: Wanted) -> tuple[Entry, ...]:
+    def strike(self, wanted: Wanted, aimed: Callable[[], Aimed] | None = None) -> tuple[Entry, ...]:
         """Apply a fault to what is wanted and see it bite in time; what is beside the targets is seen untouched.
 
+        `aimed` gives (targets, spared) where they are not replicas of a role, and raises as `targets` does.
         Raises TargetError when targets are absent, ambiguous or not allowed, or the fault cannot be had here;
         UsageError for an unknown fault; LetGoError when the run was asked to let go.
         """
         found = faults.find(wanted.fault)
         try:
             self._allowed(found, wanted)
-            targets, spared = self.targets(wanted)
+            targets, spared = aimed() if aimed else self.targets(wanted)
             for target in targets:
                 found.reach(self.driver, Strike(id=_NOBODY, fault=wanted.fault, target=target, options=wanted.options))
         except HoldfastError as error:

@@ -12,7 +12,7 @@ import click
 
 from holdfast.cli.embedded import bring_up
 from holdfast.cli.options import JSON, PROFILE, RUNS, SET, STATE, pairs, say, token, workplace
-from holdfast.errors import ExitCode, SpecError, UsageError
+from holdfast.errors import ExitCode, NotHereError, SpecError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -131,7 +131,11 @@ def _run_all(
         for path in () if freeze and freeze.stops else paths:
             if stop.signal or any(one.state is State.NOT_RESTORED for one in answers):
                 break
-            played = play(path, place, stage, gate=gate, subject=subject, undecided_ok=undecided_ok)
+            try:
+                played = play(path, place, stage, gate=gate, subject=subject, undecided_ok=undecided_ok)
+            except NotHereError as error:
+                say(f"{error}: UNKNOWN")  # without an answer it is missing, and the decision no PASS
+                continue
             answers.append(played.standing)
             if played.series and not as_json:
                 _show_series(played)

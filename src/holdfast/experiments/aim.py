@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast import faults
+from holdfast.chaos import kubernetes
 from holdfast.chaos.lease import LENGTH
 from holdfast.chaos.strike import Wanted, targets
 from holdfast.errors import HoldfastError
 from holdfast.faults.base import missing
+from holdfast.faults.ways.functions import ACTIONS
 from holdfast.model.fault import Strike, Words
+from holdfast.model.hands import MARK
 from holdfast.spec.experiment import calls
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from holdfast.model.scenario import Experiment
     from holdfast.spec.experiment import Call
 
+KUBERNETES: Final = "kubernetes"
+"""The family of what is allowed by a label, not by its role."""
 NAME: Final = "dryrun"
 """Stands where the name of a strike would be, in commands and files."""
 
@@ -89,7 +94,7 @@ def aim(experiment: Experiment, driver: Driver, seed: int, lacks: Callable[[Faul
     """
     found = calls(experiment.document)
     method = [call for call in found if call.section == "method"]
-    shots = tuple(_shot(call, driver, seed, lacks) for call in method if call.func == "strike")
+    shots = tuple(_SHOTS[call.func](call, driver, seed, lacks) for call in method if call.func in _SHOTS)
     state = experiment.document.get("steady-state-hypothesis")
     return Aim(
         experiment=experiment.name,
@@ -101,14 +106,15 @@ def aim(experiment: Experiment, driver: Driver, seed: int, lacks: Callable[[Faul
         hypothesis=str(state.get("title", "")) if isinstance(state, dict) else "",
         shots=shots,
         others=tuple(call.name for call in found if not call.func),
-        rollbacks=tuple(_restored(call) for call in found if call.section == "rollbacks" and call.func == "restore"),
+        rollbacks=tuple(_restored(call) for call in found if call.section == "rollbacks" and call.func in _BACKS),
         held=sum(call.arguments["seconds"] for call in method if call.func == "hold"),
         most=sum(one.bites_within + one.gone_within for one in shots),
     )
 
 
 def _restored(call: Call) -> str:
-    return f"{call.arguments['fault']} of {call.arguments['role']}"
+    given = call.arguments
+    return f"{given['fault']} of {given['role']}" if call.func == "restore" else str(given["action"])
 
 
 def _shot(call: Call, driver: Driver, seed: int, lacks: Callable[[Fault], tuple[str, ...]]) -> Shot:
@@ -141,6 +147,42 @@ def _shot(call: Call, driver: Driver, seed: int, lacks: Callable[[Fault], tuple[
     )
 
 
+def _act(call: Call, driver: Driver, _: int, lacks: Callable[[Fault], tuple[str, ...]]) -> Shot:
+    """What an `act` would hit; its probes are asked, as they would be before it."""
+    found, given = faults.find(kubernetes.FAULT), call.arguments
+    within = {name: float(given[name].get("within", found.bites_within)) for name in ("proof", "gone")}
+    hits, refused = _acted(found, given, driver)
+    return Shot(
+        name=call.name,
+        fault=found.title,
+        family=found.family,
+        role=ACTIONS[given["action"]].aim,
+        bound="as its arguments say",
+        options={},
+        hits=hits,
+        spared=(),
+        needs=found.needs,
+        lacks=lacks(found),
+        lease=LENGTH,
+        bites_within=within["proof"],
+        gone_within=within["gone"],
+        refused=refused,
+    )
+
+
+def _acted(found: Fault, given: Mapping[str, Any], driver: Driver) -> tuple[tuple[Hit, ...], str]:
+    try:
+        target = kubernetes.aimed(driver, given)
+    except HoldfastError as error:
+        return (), str(error)
+    strike = Strike(id=NAME, fault=kubernetes.FAULT, target=target, options=given)
+    return (Hit(target=target, words=in_words(found, target.name, given), commands=found.commands(driver, strike)),), ""
+
+
+_SHOTS: Final[Mapping[str, Callable[..., Shot]]] = {"strike": _shot, "act": _act}
+_BACKS: Final = frozenset({"restore", "take_back"})
+
+
 def _hits(found: Fault, wanted: Wanted, driver: Driver, seed: int) -> tuple[tuple[Hit, ...], tuple[Identity, ...], str]:
     """(hits, who is spared, why it would be refused)."""
     try:
@@ -162,7 +204,7 @@ def _hit(found: Fault, wanted: Wanted, driver: Driver, target: Identity) -> Hit:
 
 def in_words(found: Fault, target: str, options: Mapping[str, Any]) -> Words:
     """The fault's four parts with target and options in their places. Raises TargetError for wrong options."""
-    places = {"target": target, **found.read(options).model_dump()}
+    places = {"target": target, **found.places(options)}
     return Words(*(one.format(**places) for one in found.words))
 
 
@@ -193,7 +235,8 @@ def aim_text(found: Aim) -> str:
 def _shot_lines(number: int, one: Shot) -> list[str]:
     options = ", ".join(f"{name}: {value}" for name, value in one.options.items())
     head = f"{number}. {one.name}: {one.fault} ({one.family}), {one.bound} of role {one.role}"
-    needs = ", ".join([*one.needs, f"role {one.role} on the platform's allow-list"])
+    allowed = f"role {one.role} on the platform's allow-list"
+    needs = ", ".join([*one.needs, f"the label {MARK}" if one.family == KUBERNETES else allowed])
     rows = [("options", options), ("refused", one.refused), ("lacks", ", ".join(one.lacks))]
     for hit in one.hits:
         rows += [("target", f"{hit.target.name} {hit.target.unit}"), ("apply", hit.words.apply)]

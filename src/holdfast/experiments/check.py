@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 from holdfast import faults, project
 from holdfast.chaos.toolkit import complaint
 from holdfast.errors import Problem, SpecError
+from holdfast.experiments.clusters import act_problems, cluster_problems
 from holdfast.experiments.shapes import SHAPES
-from holdfast.spec.experiment import HOW_MANY, calls, filled
+from holdfast.spec.experiment import HOW_MANY, KUBERNETES, calls, filled
 from holdfast.spec.shapes import shaped
 from holdfast.spec.source import did_you_mean, read
 from holdfast.units import show_duration
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from holdfast.spec.experiment import Call
     from holdfast.spec.source import Source
 
+CHAOSK8S: Final = "chaosk8s"
 ROOM: Final = 4.0
 """Seconds of a phase that no hold may take: two before its fault strikes, two for it to be taken back."""
 
@@ -44,7 +46,7 @@ def problems(experiment: Experiment, source: Source) -> list[Problem]:
     source = replace(source, tree=filled(experiment.document))
     found = calls(experiment.document)
     ours = [one for call in found if call.func in SHAPES for one in _of_call(call, source)]
-    ours += _left_behind(found, source)
+    ours += [*cluster_problems(experiment.document, source), *_left_behind(found, source)]
     if not ours and (told := complaint(experiment.document)):
         return [Problem(where=experiment.where, what=f"Chaos Toolkit refuses it: {told}")]
     return ours
@@ -56,6 +58,8 @@ def _of_call(call: Call, source: Source) -> Iterator[Problem]:
         return
     _, wrong = shaped(SHAPES[call.func], source, call.path)
     yield from wrong
+    if call.func == "act" and not wrong:
+        yield from act_problems(call, source)
     if call.func in {"strike", "restore"}:
         yield from _of_fault(call, source)
     if call.func == "strike":
@@ -71,6 +75,10 @@ def _of_fault(call: Call, source: Source) -> Iterator[Problem]:
     if name not in faults.names():
         hint = did_you_mean(name, faults.names())
         yield source.problem((*call.path, "fault"), f"no fault named {name!r}", hint=hint)
+        return
+    if name == CHAOSK8S:
+        hint = f"module: {KUBERNETES}, func: {'act' if call.func == 'strike' else 'take_back'}"
+        yield source.problem((*call.path, "fault"), f"{name} strikes no role", hint=hint)
         return
     options = call.arguments.get("options", {})
     if call.func == "restore" or not isinstance(options, dict):
@@ -102,6 +110,12 @@ def _left_behind(found: Sequence[Call], source: Source) -> Iterator[Problem]:
             fault, role = _whom(call)
             hint = f"a restore with fault: {fault}, role: {role}"
             yield source.problem(call.path, f"no rollback takes {fault} of {role} back", hint=hint)
+    backs = {call.arguments.get("action") for call in found if call.func == "take_back" and call.section == "rollbacks"}
+    for call in found:
+        action = call.arguments.get("action")
+        if call.func == "act" and call.section == "method" and action and action not in backs:
+            what = f"no rollback takes {action} back"
+            yield source.problem(call.path, what, hint=f"a take_back with action: {action}")
 
 
 def _whom(call: Call) -> tuple[str, str]:

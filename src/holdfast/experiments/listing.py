@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast import faults, project
 from holdfast.errors import HoldfastError
 from holdfast.faults.base import asked_hands, missing
-from holdfast.spec.experiment import calls
+from holdfast.spec.experiment import EMBEDDED, calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from holdfast.faults.base import Fault
     from holdfast.model.platform import Driver
+    from holdfast.spec.experiment import Call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Known:
     title: str
     strikes: tuple[str, ...]
     trouble: str = ""
+    driver: str = "embedded"
 
 
 def fault_rows(driver: Driver | None) -> tuple[Row, ...]:
@@ -76,15 +78,25 @@ def _known(path: Path, root: Path) -> Known:
         found, _ = project.load_experiment(str(path), root)
     except HoldfastError as error:
         return Known(name=path.stem, title="", strikes=(), trouble=str(error))
-    strikes = (one.arguments for one in calls(found.document, "method") if one.func == "strike")
-    told = tuple(f"{one.get('fault')} of {one.get('role')}" for one in strikes)
-    return Known(name=found.name, title=found.title, strikes=told)
+    told = tuple(_struck(one) for one in calls(found.document, "method") if one.func in {"strike", "act"})
+    return Known(name=found.name, title=found.title, strikes=told, driver=found.driver)
 
 
-def as_dict(rows: Iterable[Row], known: Iterable[Known]) -> dict[str, Any]:
+def _struck(call: Call) -> str:
+    given = call.arguments
+    return f"{given.get('fault')} of {given.get('role')}" if call.func == "strike" else f"{given.get('action')}"
+
+
+def not_run(known: Known, driver: Driver | None) -> str:
+    """Why an experiment would not be played on this platform; empty when it would."""
+    here = driver.name if driver else EMBEDDED
+    return "" if known.trouble or known.driver == here else f"not run: needs driver {known.driver}"
+
+
+def as_dict(rows: Iterable[Row], known: Iterable[Known], driver: Driver | None) -> dict[str, Any]:
     """For machines."""
     return {
         "schema": "holdfast/chaos-list/v1",
         "faults": [asdict(one) for one in rows],
-        "experiments": [asdict(one) for one in known],
+        "experiments": [{**asdict(one), "not_run": not_run(one, driver) or None} for one in known],
     }

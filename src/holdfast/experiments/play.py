@@ -10,6 +10,7 @@ import secrets
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.chaos import ledger
@@ -20,12 +21,11 @@ from holdfast.chaos.toolkit import RunningExperiment
 from holdfast.errors import ExitCode, HoldfastError, InfrastructureError
 from holdfast.experiments.alone import alone
 from holdfast.experiments.standing import sweep
-from holdfast.platforms.connect import connect
+from holdfast.platforms.connect import meant
 from holdfast.store import folder as store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from holdfast.chaos.ledger import Entry, Ledger
     from holdfast.clock import Clock
@@ -97,8 +97,8 @@ def play(wanted: Wanted, *, clock: Clock, stop: Stop, heard: Callable[[Entry], N
     Raises PlatformError when no platform is up, InfrastructureError when it is in use or no record can be kept,
     FaultStuckError when an earlier run left something that cannot be taken back.
     """
-    driver = connect(wanted.state)
-    with alone(wanted.state):
+    driver = meant(wanted.state, wanted.experiment.driver)
+    with alone(Path(driver.address)):
         folder = _folder(wanted, clock)
         book = ledger.of(driver, clock, wanted.lease)
         striker = Striker(driver=driver, ledger=book, clock=clock, run=folder.name, seed=wanted.seed)

@@ -1,4 +1,4 @@
-"""What the arguments of a strike, a hold and a restore must look like."""
+"""What the arguments of a strike, an act, a hold and of the ways back must look like."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import Field
 
+from holdfast.faults.chaosk8s import Options
 from holdfast.spec.shapes import Strict
 
 if TYPE_CHECKING:
@@ -41,4 +42,16 @@ class RestoreShape(Strict):
     within: _Seconds | None = None
 
 
-SHAPES: Final[Mapping[str, type[Strict]]] = {"strike": StrikeShape, "hold": HoldShape, "restore": RestoreShape}
+class TakeBackShape(Strict):
+    """Arguments of `take_back`."""
+
+    action: _Word
+
+
+SHAPES: Final[Mapping[str, type[Strict]]] = {
+    "strike": StrikeShape,
+    "hold": HoldShape,
+    "restore": RestoreShape,
+    "act": Options,
+    "take_back": TakeBackShape,
+}

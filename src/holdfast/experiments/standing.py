@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from holdfast import faults
 from holdfast.chaos import ledger
 from holdfast.chaos.strike import FaultStuckError, Striker
-from holdfast.errors import InfrastructureError, UsageError
-from holdfast.platforms.connect import connect
+from holdfast.errors import HoldfastError, InfrastructureError, PlatformError, UsageError
+from holdfast.platforms.connect import every
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from holdfast.chaos.ledger import Entry
     from holdfast.clock import Clock
+    from holdfast.model.platform import Driver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,8 @@ class Standing:
 
 def standing(state: Path, clock: Clock) -> tuple[Standing, ...]:
     """Every open fault, newest first. Raises PlatformError when no platform is up."""
-    book = ledger.of(connect(state), clock)
-    return tuple(_standing(book, entry, clock) for entry in book.open_faults())
+    books = [ledger.of(driver, clock) for driver in every(state)]
+    return tuple(_standing(book, entry, clock) for book in books for entry in book.open_faults())
 
 
 def _standing(book: ledger.Ledger, entry: Entry, clock: Clock) -> Standing:
@@ -70,10 +71,11 @@ def _standing(book: ledger.Ledger, entry: Entry, clock: Clock) -> Standing:
 
 def undo(state: Path, clock: Clock) -> Iterator[Entry]:
     """Make every run let go, then undo its faults, newest first. Raises FaultStuckError once all were tried."""
-    striker = _by_hand(state, clock)
-    for entry in striker.ledger.open_faults():
-        striker.ledger.leases.revoke(entry.run)
-    yield from _restored(striker, striker.ledger.open_faults())
+    strikers = [_by_hand(driver, clock) for driver in every(state)]
+    for striker in strikers:
+        for entry in striker.ledger.open_faults():
+            striker.ledger.leases.revoke(entry.run)
+    yield from _restored((striker, entry) for striker in strikers for entry in striker.ledger.open_faults())
 
 
 def forget(state: Path, clock: Clock, id: str) -> Entry:  # noqa: A002 - what it is called in the file
@@ -81,12 +83,13 @@ def forget(state: Path, clock: Clock, id: str) -> Entry:  # noqa: A002 - what it
 
     Raises UsageError when none of that id is open, InfrastructureError when somebody alive still holds it.
     """
-    striker = _by_hand(state, clock)
-    found = {entry.id: entry for entry in striker.ledger.open_faults()}
+    strikers = [_by_hand(driver, clock) for driver in every(state)]
+    found = {entry.id: (striker, entry) for striker in strikers for entry in striker.ledger.open_faults()}
     if id not in found:
         raise UsageError(f"no fault {id!r} is open", hint=", ".join(found) or "none is: holdfast chaos status")
-    _unheld(striker.ledger, found[id])
-    return replace(striker, run=found[id].run).forget(found[id])
+    striker, entry = found[id]
+    _unheld(striker.ledger, entry)
+    return replace(striker, run=entry.run).forget(entry)
 
 
 def sweep(striker: Striker) -> None:
@@ -98,12 +101,11 @@ def sweep(striker: Striker) -> None:
     left = striker.ledger.open_faults()
     for entry in left:
         _unheld(striker.ledger, entry)
-    for _ in _restored(striker, left):
+    for _ in _restored((striker, entry) for entry in left):
         continue
 
 
-def _by_hand(state: Path, clock: Clock) -> Striker:
-    driver = connect(state)
+def _by_hand(driver: Driver, clock: Clock) -> Striker:
     return Striker(driver=driver, ledger=ledger.of(driver, clock), clock=clock, run="by hand", seed=0)
 
 
@@ -113,12 +115,12 @@ def _unheld(book: ledger.Ledger, entry: Entry) -> None:
         raise InfrastructureError(told, hint="wait for it, or take it back: holdfast chaos undo")
 
 
-def _restored(striker: Striker, entries: Iterable[Entry]) -> Iterator[Entry]:
-    stuck: FaultStuckError | None = None
-    for entry in entries:
+def _restored(left: Iterable[tuple[Striker, Entry]]) -> Iterator[Entry]:
+    stuck: HoldfastError | None = None
+    for striker, entry in left:
         try:
             yield striker.restore(entry)
-        except FaultStuckError as error:
-            stuck = error
+        except (FaultStuckError, PlatformError) as error:
+            stuck = stuck or error
     if stuck:
         raise stuck

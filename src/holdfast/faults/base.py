@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from abc import ABC, abstractmethod
+from importlib.util import find_spec
 from inspect import isfunction, isroutine
 from pathlib import Path
 from types import ModuleType
@@ -43,7 +44,7 @@ class Fault(ABC):
     title: ClassVar[str]
     """What the target is, in a few words: "killed"."""
     family: ClassVar[str]
-    """process, resource, network, answer, engine, dependency, configuration or load."""
+    """process, resource, network, answer, engine, dependency, configuration, load or kubernetes."""
     words: ClassVar[Words]
     needs: ClassVar[tuple[str, ...]] = ()
     """"root", NET_ADMIN, and programs by name."""
@@ -86,6 +87,11 @@ class Fault(ABC):
         """The exact commands that `apply` would run, for a dry run; it looks at the target and touches nothing."""
         return ()
 
+    def places(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What stands where its words name an option. Raises TargetError for wrong options."""
+        found: dict[str, Any] = self.read(options).model_dump()
+        return found
+
     def read(self, options: Mapping[str, Any]) -> Any:
         """The options as their own shape. Raises TargetError with every problem."""
         try:
@@ -104,9 +110,19 @@ def _may_change_networks() -> bool:
     return any(int(line.split()[1], 16) & (1 << 12) for line in lines if line.startswith("CapEff:"))
 
 
+CHAOSK8S: Final = "chaostoolkit-kubernetes"
+DRIVER: Final = "driver kubernetes"
+"""What its platform must be is for the platform to say, by its hands."""
+
+
 def missing(fault: Fault) -> tuple[str, ...]:
     """What this machine or user lacks of what a fault needs."""
-    lacks = {"root": os.geteuid() != 0, NET_ADMIN: not _may_change_networks()}
+    lacks = {
+        "root": os.geteuid() != 0,
+        NET_ADMIN: not _may_change_networks(),
+        CHAOSK8S: find_spec("chaosk8s") is None,
+        DRIVER: False,
+    }
     return tuple(need for need in fault.needs if lacks.get(need, need != "root" and shutil.which(need) is None))
 
 

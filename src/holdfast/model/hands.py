@@ -6,13 +6,30 @@ container and a pod; how it is done is the driver's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from signal import Signals
 
     from holdfast.model.platform import Identity
+
+
+MARK: Final = "holdfast-faults=allowed"
+"""The label of a namespace or node that faults may touch."""
+
+
+class Cluster(Protocol):
+    """Functions of Chaos Toolkit's extensions for Kubernetes, called on one cluster and on no other."""
+
+    def target(self, aim: str, function: str, arguments: Mapping[str, Any]) -> Identity:
+        """What calling it would hit, by uid.
+
+        Raises TargetError when that is nothing, more than is said, or what may not be touched.
+        """
+
+    def call(self, function: str, arguments: Mapping[str, Any]) -> Any:
+        """Call it, on this cluster, with certificates verified. Raises TargetError when it did not do what it says."""
 
 
 class Processes(Protocol):

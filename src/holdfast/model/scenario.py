@@ -125,13 +125,17 @@ class Expectation(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """A Chaos Toolkit document, kept as read; `roles` are the roles it names, for the plan."""
+    """A Chaos Toolkit document, kept as read; `roles` are the roles it names, for the plan.
+
+    `driver` names the kind of platform that it can be played on.
+    """
 
     name: str
     title: str
     document: Mapping[str, object]
     roles: tuple[str, ...]
     where: Location
+    driver: str = "embedded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +200,11 @@ class Scenario:
     files: Mapping[str, str] = field(default_factory=dict)
     """Every file this scenario was made from: path relative to the project -> text as read."""
     where: Location
+
+    @property
+    def drivers(self) -> tuple[str, ...]:
+        """The kinds of platform that its experiments ask for, each once."""
+        return tuple(dict.fromkeys(one.driver for one in self.experiments.values()))
 
     @property
     def length(self) -> float:

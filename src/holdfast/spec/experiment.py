@@ -1,4 +1,4 @@
-"""What of a Chaos Toolkit document is ours: its strikes, holds and restores, their arguments and their places."""
+"""What of a Chaos Toolkit document is ours: strikes, acts, holds and ways back, their arguments and their places."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from holdfast.spec.source import Path
 
 MODULE: Final = "holdfast.chaos.activities"
+KUBERNETES: Final = "holdfast.chaos.kubernetes"
+"""Calls functions of chaostoolkit-kubernetes, and proves what they did."""
+_OURS: Final = {MODULE: ("strike", "hold", "restore", "ready"), KUBERNETES: ("act", "hold", "take_back", "look")}
+EMBEDDED: Final = "embedded"
 SECTIONS: Final = ("method", "rollbacks")
 HOW_MANY: Final = ("count", "percent", "names")
 """The three ways to bound what a strike may touch; it says exactly one."""
@@ -53,9 +57,33 @@ def _calls(document: Mapping[str, Any], section: str, known: Mapping[str, Any]) 
             section=section,
             index=index,
             name=str(one.get("name", "")),
-            func=func if provider.get("module") == MODULE else "",
+            func=func if func in _OURS.get(str(provider.get("module")), ()) else "",
             arguments=_filled(given, known) if isinstance(given, dict) else {},
         )
+
+
+def driver_of(document: Mapping[str, Any]) -> str:
+    """The driver that a document asks for, by its extension `{name: holdfast, driver: NAME}`; else the embedded one."""
+    found = document.get("extensions")
+    for one in found if isinstance(found, list) else ():
+        if isinstance(one, dict) and one.get("name") == "holdfast" and isinstance(one.get("driver"), str):
+            return str(one["driver"])
+    return EMBEDDED
+
+
+def providers(document: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """(place, provider) of every activity: probes of the steady state, method, rollbacks; `${…}` filled in."""
+    known = _configured(document)
+    state = document.get("steady-state-hypothesis")
+    probes = state.get("probes") if isinstance(state, dict) else None
+    lists: dict[Path, Any] = {
+        ("steady-state-hypothesis", "probes"): probes,
+        **{(one,): document.get(one) for one in SECTIONS},
+    }
+    for place, found in lists.items():
+        for index, one in enumerate(found if isinstance(found, list) else ()):
+            if isinstance(one, dict) and isinstance(provider := one.get("provider"), dict):
+                yield (*place, index, "provider"), _filled(provider, known)
 
 
 def filled(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,6 +119,7 @@ def lasting(document: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     if held:
         whole["method"][held[0].index]["provider"]["arguments"] = {"seconds": seconds}
     else:
-        provider = {"type": "python", "module": MODULE, "func": "hold", "arguments": {"seconds": seconds}}
+        module = MODULE if driver_of(whole) == EMBEDDED else KUBERNETES
+        provider = {"type": "python", "module": module, "func": "hold", "arguments": {"seconds": seconds}}
         whole["method"] = [*whole["method"], {"type": "action", "name": "hold", "provider": provider}]
     return whole

@@ -24,7 +24,7 @@ def command(state: Path | None, *, as_json: bool) -> int:
 
     Where a platform is up it is asked too; without one only this machine and user are.
     """
-    from holdfast.experiments.listing import as_dict, experiment_rows, fault_rows
+    from holdfast.experiments.listing import as_dict, experiment_rows, fault_rows, not_run
     from holdfast.platforms.connect import connect
 
     place = workplace(state)
@@ -34,13 +34,13 @@ def command(state: Path | None, *, as_json: bool) -> int:
         driver = None
     rows, known = fault_rows(driver), experiment_rows(place.root)
     if as_json:
-        click.echo(json.dumps(as_dict(rows, known), indent=2))
+        click.echo(json.dumps(as_dict(rows, known, driver), indent=2))
         return ExitCode.PASS
     table(["fault", "family", "the target is", "needs", "here"], [_row(one) for one in rows])
     click.echo("" if driver else "\nno platform is up: what it can do was not asked\n")
     table(
-        ["experiment", "strikes", "title"],
-        [[one.name, ", ".join(one.strikes), one.title or one.trouble] for one in known],
+        ["experiment", "strikes", "here", "title"],
+        [[one.name, ", ".join(one.strikes), not_run(one, driver) or "yes", one.title or one.trouble] for one in known],
     )
     return ExitCode.PASS
 

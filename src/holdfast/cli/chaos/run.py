@@ -76,9 +76,9 @@ def _aim(experiment: Experiment, place: Workplace, seed: int, *, as_json: bool) 
     from dataclasses import asdict
 
     from holdfast.experiments.aim import aim, aim_text
-    from holdfast.platforms.connect import connect
+    from holdfast.platforms.connect import meant
 
-    found = aim(experiment, connect(place.state), seed)
+    found = aim(experiment, meant(place.state, experiment.driver), seed)
     told = {"schema": "holdfast/chaos-aim/v1", **asdict(found)}
     click.echo(json.dumps(told, indent=2, default=str) if as_json else aim_text(found))
     return ExitCode.USAGE if found.refused else ExitCode.PASS

@@ -1,0 +1,115 @@
+"""What documents for a cluster call: `act` and `hold` in the method, `take_back` in the rollbacks, `look` as a probe.
+
+`act` calls a function of chaostoolkit-kubernetes, and believes it only when a probe says something that it did not say
+before. The cluster is the one of KUBECONFIG and, where it is set, KUBERNETES_CONTEXT.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from holdfast import faults
+from holdfast.chaos import ledger
+from holdfast.chaos.activities import held
+from holdfast.chaos.guard import watch_of
+from holdfast.chaos.lease import LENGTH
+from holdfast.chaos.strike import Striker, Wanted
+from holdfast.clock import SystemClock
+from holdfast.errors import TargetError
+from holdfast.faults.ways.functions import ACTIONS, PROBES
+from holdfast.model.fault import Strike
+from holdfast.model.hands import Cluster
+from holdfast.platforms.connect import meant
+from holdfast.platforms.kubernetes import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from holdfast.chaos.ledger import Entry
+    from holdfast.model.platform import Driver, Identity
+
+FAULT: Final = "chaosk8s"
+
+
+def act(
+    *,
+    action: str,
+    arguments: Mapping[str, Any],
+    proof: Mapping[str, Any],
+    gone: Mapping[str, Any],
+    back: Mapping[str, Any] | None = None,
+    configuration: Mapping[str, Any] | None = None,
+) -> list[dict[str, str]]:
+    """Call `action` with `arguments`, and see `proof`; `back` and `gone` are written down first, for `take_back`.
+
+    Refused when it would hit nothing or more than it says, when what it would hit is not marked as allowed, and when
+    `proof` holds or `gone` does not before anything was done. Not seen within the proof's seconds, it is `unseen`.
+    """
+    options = {"action": action, "arguments": dict(arguments), "proof": dict(proof), "gone": dict(gone)}
+    options |= {"back": dict(back)} if back else {}
+    struck = acted(_striker(configuration or {}), options)
+    return [{"target": entry.name, "unit": entry.unit, "step": entry.step} for entry in struck]
+
+
+def acted(striker: Striker, options: Mapping[str, Any]) -> tuple[Entry, ...]:
+    """`act` in the name of a run."""
+    action = str(options["action"])
+    within = float(options["proof"].get("within", faults.find(FAULT).bites_within))
+    wanted = Wanted(fault=FAULT, role=action, names=(action,), options=options, within=within)
+    return striker.strike(wanted, lambda: ([aimed(striker.driver, options)], []))
+
+
+def aimed(driver: Driver, options: Mapping[str, Any]) -> Identity:
+    """What it would hit, by uid, once its probes were looked at. Raises TargetError; touches nothing."""
+    action = str(options["action"])
+    if action not in ACTIONS:
+        raise TargetError(f"{action} is not one that may be called", hint="holdfast check says why")
+    found: Any = faults.find(FAULT)
+    target = driver.hand(Cluster).target(ACTIONS[action].aim, action, options["arguments"])
+    found.before(driver, Strike(id="before", fault=FAULT, target=target, options=options))
+    return target
+
+
+def hold(seconds: float, configuration: Mapping[str, Any] | None = None) -> str:
+    """Leave things as they are for so long; ends at once, with LetGoError, when the run is asked to let go."""
+    return held(_striker(configuration or {}), seconds)
+
+
+def take_back(action: str, configuration: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
+    """Undo what `action` of this run did, newest first, and see each gone; safe to call twice."""
+    done = taken_back(_striker(configuration or {}), action)
+    return [{"target": entry.name, "step": entry.step} for entry in done]
+
+
+def taken_back(striker: Striker, action: str) -> list[Entry]:
+    """`take_back` in the name of a run."""
+    mine = [one for one in striker.ledger.open_faults(striker.run) if one.options.get("action") == action]
+    return [striker.restore(one, one.options["gone"].get("within")) for one in mine]
+
+
+def look(probe: str, arguments: Mapping[str, Any], configuration: Mapping[str, Any] | None = None) -> Any:
+    """What a probe says of the cluster: for steady states."""
+    if probe not in PROBES:
+        raise TargetError(f"{probe} is not one that may be asked", hint="holdfast check says why")
+    return meant(_state(configuration or {}), NAME).hand(Cluster).call(probe, arguments)
+
+
+def _state(configuration: Mapping[str, Any]) -> Path:
+    return Path(configuration.get("holdfast_state") or os.environ.get("HOLDFAST_STATE", ".holdfast")).absolute()
+
+
+def _striker(configuration: Mapping[str, Any]) -> Striker:
+    driver, clock = meant(_state(configuration), NAME), SystemClock()
+    book = ledger.of(driver, clock, float(configuration.get("holdfast_lease", LENGTH)))
+    run = str(configuration.get("holdfast_run", f"chaos-run-{os.getpid()}"))
+    return Striker(
+        driver=driver,
+        ledger=book,
+        clock=clock,
+        run=run,
+        seed=int(configuration.get("holdfast_seed", 0)),
+        guard=watch_of(driver, book, run),
+        fingerprint=str(configuration.get("holdfast_fingerprint", "")),
+    )
