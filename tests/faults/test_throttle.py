@@ -103,3 +103,9 @@ def test_a_queue_of_somebody_elses_is_left_alone(loud):
     found.undo(loud, strike)
     assert "tbf 7:" in told("qdisc")
     subprocess.run(["tc", "qdisc", "del", "dev", "lo", "root"], check=True)
+
+
+@pytest.mark.parametrize(("said", "waiting"), [("0b", 0), ("310b", 310), ("4Kb", 4096), ("1Mb", 1048576)])
+def test_what_tc_rounds_to_whole_kibibytes_is_read_too(said, waiting):
+    text = f"htb 4f1d:e85 root prio 0\n Sent 2680 bytes 8 pkt (dropped 0)\n backlog {said} 8p requeues 0\n"
+    assert queue._passed(text) == queue.Passed(8, waiting)

@@ -75,10 +75,14 @@ def scrap(driver: Driver, strike: Strike) -> None:
 
 def _passed(text: str) -> Passed:
     sent = re.search(r"Sent \d+ bytes (\d+) pkt ", text)
-    queued = re.search(r"backlog (\d+)b", text)
+    queued = re.search(r"backlog (\d+)([KM]?)b", text)
     if sent is None or queued is None:
         raise InfrastructureError(f"tc says of a class what cannot be read: {text!r}")
-    return Passed(int(sent[1]), int(queued[1]))
+    return Passed(int(sent[1]), int(queued[1]) * _SIZES[queued[2]])
+
+
+_SIZES: Final = {"": 1, "K": 1 << 10, "M": 1 << 20}
+"""As tc rounds what lies within 16 bytes of a whole kibibyte, or 1024 of a mebibyte (iproute2, print_size)."""
 
 
 def _root(driver: Driver, strike: Strike, device: str) -> str:
