@@ -19,8 +19,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from holdfast.project import load_scenario
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 ROOT: Final = Path(__file__).parents[1]
 HOLDFAST: Final = (sys.executable, "-m", "holdfast")
@@ -55,10 +57,29 @@ def answers(told: Path) -> dict[str, tuple[float, list[str]]]:
     seconds: dict[str, float] = defaultdict(float)
     open_ones: dict[str, list[str]] = defaultdict(list)
     for case in ET.parse(told).iter("testcase"):  # noqa: S314 - pytest has just written it
-        scenario = str(case.get("classname")).rpartition(".")[2]
+        scenario = str(case.get("classname")).removesuffix(".yaml").rpartition(".")[2]
         seconds[scenario] += float(case.get("time", 0))
         open_ones[scenario] += [str(case.get("name"))] if len(case) - len(case.findall("properties")) else []
     return {name: (seconds[name], open_ones[name]) for name in sorted(seconds)}
+
+
+def page(said: Mapping[str, tuple[float, list[str]]], total: str) -> str:
+    """What each scenario said, as a table."""
+    lines = [f"{total}; {os.cpu_count()} processors, {time.strftime('%-d %B %Y')}.", "", *_COLUMNS]
+    for name, (seconds, unproved) in said.items():
+        known = load_scenario(ROOT / "scenarios" / f"{name}.yaml", ROOT)
+        words = [f"`{name}`", known.title, known.labels["gate"], f"{seconds:.0f}", ", ".join(unproved) or "proved"]
+        lines.append(f"| {' | '.join(words)} |")
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+_COLUMNS: Final = ("| scenario | what breaks | gate | seconds | said |", "|---|---|---|---|---|")
+_HEAD: Final = """# What was seen to hold
+
+Each scenario breaks one thing under load and says what the reference platform keeps. This is what one play of all said;
+an expectation that was not proved stands by its name. Written by `benchmarks/catalogue.py --page`; do not edit.
+
+"""
 
 
 def main() -> int:
@@ -66,6 +87,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gates", default="quick,catalogue")
     parser.add_argument("--platforms", type=int, default=2)
+    parser.add_argument("--page", type=Path, help="a Markdown page of what each said")
     parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="of the platforms")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="holdfast-catalogue-") as folder:

@@ -148,7 +148,9 @@ def test_the_committed_rules_are_those_of_the_slo_files(bench):
 def test_a_gate_without_scenarios_is_a_mistake_and_never_a_pass(bench):
     code, text = bench.do("gate", "prod")
     assert code == 2
-    assert "gates: catalogue, clock, documents, kubernetes, quick, quickstart, tls, unproved, vllm" in text
+    gates = text.partition("gates: ")[2].split("\n")[0].split(", ")
+    assert {"catalogue", "documents", "quick", "quickstart"} <= set(gates)
+    assert gates == sorted(gates)
 
 
 def test_a_gate_that_cannot_run_leaves_no_earlier_pass_to_be_read(bench):
