@@ -19,7 +19,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from holdfast.project import load_scenario
+from holdfast.project import load_scenario, scenario_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,6 +63,12 @@ def answers(told: Path) -> dict[str, tuple[float, list[str]]]:
     return {name: (seconds[name], open_ones[name]) for name in sorted(seconds)}
 
 
+def labelled(gates: Sequence[str]) -> list[str]:
+    """Names of the scenarios of those gates."""
+    known = [load_scenario(path, ROOT) for path in scenario_files(ROOT)]
+    return sorted(one.name for one in known if one.labels.get("gate") in gates)
+
+
 def page(said: Mapping[str, tuple[float, list[str]]], total: str) -> str:
     """What each scenario said, as a table."""
     lines = [f"{total}; {os.cpu_count()} processors, {time.strftime('%-d %B %Y')}.", "", *_COLUMNS]
@@ -96,13 +102,17 @@ def main() -> int:
             began = time.monotonic()
             code = subprocess.run(command(states, given.gates.split(","), told), cwd=ROOT, check=False).returncode
             took = time.monotonic() - began
-        said = answers(told)
+        said = {name: (0.0, ["was not played"]) for name in labelled(given.gates.split(","))}
+        said |= answers(told) if told.exists() else {}
     for name, (seconds, unproved) in said.items():
         print(f"{name:<32} {seconds:5.1f} s  {'; '.join(unproved) or 'proved'}")
     proved = sum(not unproved for _, unproved in said.values())
-    print(
+    total = (
         f"{proved} of {len(said)} scenarios proved in {took / 60:.1f} min on {given.platforms} platforms side by side"
     )
+    print(total)
+    if given.page:
+        given.page.write_text(page(said, total), encoding="utf-8")
     return code
 
 

@@ -45,6 +45,7 @@ def test_kill_9_of_the_harness_in_mid_fault_leaves_a_clean_platform_and_a_readab
     assert (code, text.strip()) == (0, "no fault is open")
 
 
+@pytest.mark.slow
 def test_an_engine_that_never_comes_back_is_not_restored(bench):
     calibration = bench.root / "platform/local/calibrations/laptop.json"
     bench.write("chaos/engine-kill.yaml", experiment(within=4))
@@ -60,6 +61,7 @@ def test_an_engine_that_never_comes_back_is_not_restored(bench):
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+@pytest.mark.slow
 def test_a_full_disk_under_the_record_stops_the_run_and_restores_the_platform(up, tmp_path):
     small = tmp_path / "small"
     small.mkdir()

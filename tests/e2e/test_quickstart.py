@@ -40,6 +40,7 @@ def test_without_failover_the_same_scenario_fails(bench):
     assert states["recovery:gateway/availability"] == "FAIL"
 
 
+@pytest.mark.slow
 def test_with_prometheus_stopped_half_way_nothing_is_known(bench):
     assert bench.do("up")[0] == 0
     run = bench.start("run", "scenarios/quickstart.yaml")

@@ -70,6 +70,7 @@ def played(project) -> list[str]:
     [["-n2", "--dist", "load"]],
     ids=["load"],
 )
+@pytest.mark.slow
 def test_each_scenario_is_played_once(short, platform, words):
     found = short.start(f"--holdfast-state={platform}", *words)
     assert played(short) == ["engine-dies", "second"]

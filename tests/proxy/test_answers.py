@@ -224,3 +224,10 @@ def test_an_answer_to_which_nothing_is_done_has_the_same_body_however_it_is_cut(
     came = [piece for a, b in zip([0, *cuts], [*cuts, len(sent)], strict=True) for piece in answer.feed(sent[a:b], 1.0)]
     heard = Body(b"".join(piece.what for piece in came))
     assert (heard.body, heard.over, answer.over) == (body, True, True)
+
+
+def test_a_status_that_has_no_name_is_passed_on_without_one():
+    # RFC 9112, section 4: the reason may be empty, and 499 has none in any list.
+    answer = Answer(Shape(lambda: None))
+    sent = b"HTTP/1.1 499 \r\ncontent-length: 2\r\n\r\nhi"
+    assert b"".join(piece.what for piece in answer.feed(sent, 1.0)) == sent

@@ -15,6 +15,9 @@ class Seen:
     def ready(self, engine):
         pass
 
+    def distrusted(self, engine):
+        self.doubted = engine.distrust
+
     def ejected(self, engine, reason):
         self.ejections.append((engine.url, reason))
 
@@ -286,3 +289,18 @@ def test_the_floor_lets_a_quiet_gateway_retry_again():
     budget = RetryBudget(ratio=0.2, floor=0.5, capacity=10.0, tokens=0.0)
     assert not budget.withdraw(1.0)  # 1 s * 0.5/s = half a retry
     assert budget.withdraw(2.0)
+
+
+def test_a_refused_certificate_ends_no_whole_answer_that_was_under_way():
+    # Probes cannot tell of progress while they are refused; streams still show their own.
+    pool, _ = make(1)
+    engine = pool.engines[0]
+    (whole, why), (stream, silent) = flight(streaming=False), flight()
+    engine.board(whole, 0.0)
+    for second in range(1, 30):
+        pool.distrusted(engine, "expired")
+        pool.end_stalled(float(second), 5.0)
+    assert why == []
+    engine.board(stream, 30.0)
+    pool.end_stalled(36.0, 5.0)
+    assert silent

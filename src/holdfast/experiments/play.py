@@ -38,7 +38,8 @@ STEPS: Final = "steps.ndjson"
 JOURNAL: Final = "journal.json"
 _TICK: Final = 0.05
 _BEGUN: Final = frozenset({"asked", "applied", "refused"})
-_ASTRAY: Final = "astray"
+_SPOILT: Final = frozenset({"astray", "lapsed", "forgotten"})
+"""Steps after which a fault was not, all the while, what the experiment asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,8 @@ class Played:
         seen = {one.id for one in self.steps if one.step == "observed"}
         last = {one.id: one for one in self.steps if one.id not in seen and one.step in _BEGUN | {"unseen"}}
         missed = [f"{one.fault} of {one.name}: {one.step} {one.detail}".rstrip() for one in last.values()]
-        missed += [f"{one.fault} of {one.name}: {one.detail}" for one in self.steps if one.step == _ASTRAY]
+        spoilt = [one for one in self.steps if one.step in _SPOILT]
+        missed += [f"{one.fault} of {one.name}: {one.step} {one.detail}".rstrip() for one in spoilt]
         return tuple(missed or ([] if seen else ["nothing was struck"]))
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import httptools
@@ -103,9 +102,8 @@ class Answer:
         yield from pieces
 
     def _head(self, framing: tuple[bytes, bytes]) -> bytes:
-        reason = self._reason or HTTPStatus(self._status).phrase.encode()
         kept = [one for one in self._headers if one[0].lower() not in _FRAMING]
-        lines = [b"HTTP/1.1 %d %s" % (self._status, reason), *(b"%s: %s" % one for one in (*kept, framing))]
+        lines = [b"HTTP/1.1 %d %s" % (self._status, self._reason), *(b"%s: %s" % one for one in (*kept, framing))]
         return b"\r\n".join([*lines, b"", b""])
 
 

@@ -96,12 +96,13 @@ class Engine:
     def stalled(self, now: float, limit: float) -> bool:
         """Whether it owes bytes and has given none for `limit` seconds.
 
-        An answer that is not streamed shows nothing until it is whole, so there good probes count as progress.
+        An answer that is not streamed shows nothing until it is whole, so there good probes count as progress; while
+        its certificate is refused no probe can tell.
         """
         waiting = [flight for flight in self.flights if not flight.sending]
         if any(flight.streaming for flight in waiting) and now - self.last_byte > limit:
             return True
-        return bool(waiting) and now - max(self.last_byte, self.last_probe) > limit
+        return bool(waiting) and not self.distrust and now - max(self.last_byte, self.last_probe) > limit
 
 
 class Pool:
