@@ -66,6 +66,8 @@ def test_too_few_targets_are_refused_and_nothing_was_struck(up):
     assert code == 10, text
     assert "9 ready replicas of 'engine' are wanted" in text
     assert ledger(up)[-1]["step"] == "refused"
+    last = max(up.runs.glob("chaos-*-hang-*/journal.json"))
+    assert "not held: every strike was refused" in last.read_text()
 
 
 def test_one_that_is_not_seen_to_bite_in_time_ends_with_10(up):

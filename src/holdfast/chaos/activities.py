@@ -58,7 +58,12 @@ def hold(seconds: float, configuration: Mapping[str, Any] | None = None) -> str:
 
 
 def held(striker: Striker, seconds: float) -> str:
-    """Wait so long in the name of a run. Raises LetGoError as soon as it is asked to let go."""
+    """Wait so long in the name of a run, unless there is nothing to wait for: every strike was refused.
+
+    Raises LetGoError as soon as it is asked to let go.
+    """
+    if {entry.step for entry in striker.ledger.entries() if entry.run == striker.run} == {"refused"}:
+        return "not held: every strike was refused"
     deadline = striker.clock.monotonic() + seconds
     while (left := deadline - striker.clock.monotonic()) > 0:
         if striker.let_go():
