@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,11 +49,42 @@ def test_bounds_are_written_as_the_kernel_reads_them(version, cpus, memory, want
     assert cgroups.bounds(version, cpus=cpus, memory=memory) == wanted
 
 
+@pytest.mark.parametrize(
+    ("version", "wanted"),
+    [
+        (1, {"blkio.throttle.read_bps_device": "8:0 4096", "blkio.throttle.write_bps_device": "8:0 4096"}),
+        (2, {"io.max": "8:0 rbps=4096 wbps=4096"}),
+    ],
+)
+def test_a_disk_is_bounded_for_reading_and_writing(version, wanted):
+    assert cgroups.bounds(version, disk=("8:0", 4096)) == {"io": wanted}
+
+
+def test_the_disk_of_a_folder_is_the_whole_disk_of_its_partition(tmp_path):
+    found = tmp_path.stat().st_dev
+    number = f"{os.major(found)}:{os.minor(found)}"
+    (tmp_path / "sda" / "sda1").mkdir(parents=True)
+    (tmp_path / number).symlink_to(tmp_path / "sda" / "sda1")
+    for name, device in (("sda", "8:0"), ("sda/sda1", "8:1")):
+        (tmp_path / name / "dev").write_text(f"{device}\n", encoding="ascii")
+    assert cgroups.disk(tmp_path, tmp_path) == "8:1"  # a disk without partitions
+    (tmp_path / "sda" / "sda1" / "partition").write_text("1\n", encoding="ascii")
+    assert cgroups.disk(tmp_path, tmp_path) == "8:0"  # the kernel bounds no part of one
+
+
+def test_a_folder_that_lies_on_no_disk_is_refused(tmp_path):
+    with pytest.raises(TargetError, match="lies on no disk"):
+        cgroups.disk(Path("/proc"))
+    with pytest.raises(TargetError, match="lies on no disk"):
+        cgroups.disk(tmp_path / "away")
+
+
 MOUNTS = """\
 36 25 0:31 / /sys/fs/cgroup rw,nosuid - tmpfs tmpfs rw,mode=755
 37 36 0:32 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct
 38 36 0:33 /docker/abc /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
 39 36 0:34 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer
+40 36 0:35 / /sys/fs/cgroup/blkio rw - cgroup cgroup rw,blkio
 """
 
 
@@ -61,13 +93,14 @@ def test_mounts_of_version_1_are_found_by_what_they_bound():
     assert {name: (tree.mount.name, tree.root) for name, tree in found.items()} == {
         "cpu": ("cpu,cpuacct", "/"),
         "memory": ("memory", "/docker/abc"),
+        "io": ("blkio", "/"),
     }
 
 
 def test_a_mount_of_version_2_bounds_what_its_controllers_say(tmp_path):
     (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory pids\n", encoding="ascii")
     found = cgroups.trees(f"30 23 0:26 / {tmp_path} rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n")
-    assert found["cpu"] == found["memory"]
+    assert found["cpu"] == found["memory"] == found["io"]
     assert (found["cpu"].version, found["cpu"].mount) == (2, tmp_path)
 
 

@@ -25,7 +25,7 @@ LOOKS = frozenset({"name", "allowed", "replicas", "fingerprint", "describe", "ha
 HAND_LOOKS = frozenset(
     {
         *("ports", "folder", "link", "door", "addresses", "ways", "connections", "device"),
-        *("pids", "states", "limits", "store"),
+        *("pids", "states", "limits", "store", "disk"),
         *("target", "call"),
     }
 )
@@ -56,6 +56,9 @@ class Hand:
 
     def _folder(self, identity):
         return f"/data/{identity.name}"
+
+    def _disk(self, _):
+        return "254:0"
 
     def _link(self, identity):
         return Link(name=identity.name, api="http://127.0.0.1:8474")

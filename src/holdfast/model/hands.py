@@ -115,17 +115,42 @@ class Census(NamedTuple):
     spent: float = 0.0
 
 
+class Pace(NamedTuple):
+    """Seconds that the same write took, both times waiting for the disk: where a replica is, and where we are."""
+
+    inside: float
+    outside: float
+
+
 class Groups(Protocol):
     """Groups in which the kernel bounds what one replica may use (cgroups). Each bears a mark, by which it is found."""
 
-    def confine(self, identity: Identity, mark: str, *, cpus: float | None = None, memory: int | None = None) -> None:
+    def confine(
+        self,
+        identity: Identity,
+        mark: str,
+        *,
+        cpus: float | None = None,
+        memory: int | None = None,
+        rate: int | None = None,
+    ) -> None:
         """Put this incarnation, and what it starts from now on, into a new group: so many cores, so many new bytes.
 
-        Raises TargetError when it is gone, may not be touched, is confined already, or no group can be had.
+        `rate` is what it may read, and what it may write, on the disk of its data, in bytes a second. Raises
+        TargetError when it is gone, may not be touched, is confined already, or no group can be had.
         """
 
     def invite(self, mark: str, words: Sequence[str]) -> None:
         """Start a program of a fault's own in the group; it goes with the group. Raises TargetError without one."""
+
+    def disk(self, identity: Identity) -> str:
+        """The disk of its data, as the kernel numbers it: 254:0.
+
+        Raises TargetError when its data lies on none, or no group can bound one.
+        """
+
+    def pace(self, identity: Identity, mark: str, size: int) -> Pace | None:
+        """How long so many bytes take to its disk, there and here; None when it is gone. Raises TargetError."""
 
     def prolong(self, mark: str) -> None:
         """Tell the guests that they may go on (SIGUSR1): each ends by itself when it has not been told for long."""

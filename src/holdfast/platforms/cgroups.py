@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ PERIOD: Final = 100_000
 _EMPTYING: Final = 2.0
 """Seconds that processes may take to leave a group: the dying are counted in until they are gone."""
 _NAME: Final = "holdfast-"
+_CONTROLLERS: Final = {"cpu": {"cpu"}, "memory": {"memory"}, "io": {"io", "blkio"}}
+"""What bounds each of these, in the words of either version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +64,9 @@ class Tree:
 
 
 def trees(mounts: str) -> dict[str, Tree]:
-    """The trees that a /proc/PID/mountinfo tells of, by what they bound: "cpu" and "memory", where each can be had."""
+    """The trees that a /proc/PID/mountinfo tells of, by what they bound: "cpu", "memory", "io", where there is one."""
     found = list(_mounted(mounts))
-    return {name: tree for name in ("cpu", "memory") for tree in found if name in tree.controllers}
+    return {name: tree for name, words in _CONTROLLERS.items() for tree in found if words & tree.controllers}
 
 
 def here() -> dict[str, Tree]:
@@ -89,8 +92,13 @@ def _mounted(mounts: str) -> Iterator[Tree]:
             yield Tree(mount=Path(mount), version=2, controllers=able, root=root)
 
 
-def bounds(version: int, *, cpus: float | None = None, memory: int | None = None) -> dict[str, dict[str, str]]:
-    """For each controller that is needed for so many cores and bytes: its files, and what to write into them. Pure."""
+def bounds(
+    version: int, *, cpus: float | None = None, memory: int | None = None, disk: tuple[str, int] | None = None
+) -> dict[str, dict[str, str]]:
+    """For each controller that is needed for so many cores and bytes: its files, and what to write into them. Pure.
+
+    `disk` is the number of one, and bytes a second.
+    """
     found = {}
     if cpus is not None:
         quota = str(max(1000, round(cpus * PERIOD)))
@@ -98,7 +106,25 @@ def bounds(version: int, *, cpus: float | None = None, memory: int | None = None
         found["cpu"] = one if version == 1 else {"cpu.max": f"{quota} {PERIOD}"}
     if memory is not None:
         found["memory"] = {"memory.limit_in_bytes" if version == 1 else "memory.max": str(memory)}
+    if disk is not None:
+        number, rate = disk
+        two = {"io.max": f"{number} rbps={rate} wbps={rate}"}
+        ways = ("read", "write")
+        found["io"] = two if version != 1 else {f"blkio.throttle.{way}_bps_device": f"{number} {rate}" for way in ways}
     return found
+
+
+def disk(folder: Path, devices: Path = Path("/sys/dev/block")) -> str:
+    """The number of the whole disk on which a folder lies, "254:0". Raises TargetError when it lies on none."""
+    try:
+        found = folder.stat().st_dev
+        device = (devices / f"{os.major(found)}:{os.minor(found)}").resolve(strict=True)
+        whole = device.parent if (device / "partition").exists() else device
+        return (whole / "dev").read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise TargetError(
+            f"{folder} lies on no disk that could be slowed down", hint="a state folder on a disk: up --state FOLDER"
+        ) from error
 
 
 def make(tree: Tree, group: Path, files: Mapping[str, str]) -> None:

@@ -24,8 +24,11 @@ _BEGIN: Final = 'trap "" USR1; for file in $HOLDFAST_GROUPS; do echo $$ > "$file
 is to mean, that means nothing: a renewal must not kill who is still starting."""
 
 
-def start(mark: str, words: Sequence[str], *, groups: Sequence[Path] = ()) -> None:
-    """Start a program that bears the mark, inside these control groups. It is nobody's child when this returns."""
+def start(mark: str, words: Sequence[str], *, groups: Sequence[Path] = (), out: int = subprocess.DEVNULL) -> None:
+    """Start a program that bears the mark, inside these control groups. It is nobody's child when this returns.
+
+    What it prints goes to the file descriptor `out`.
+    """
     environment = {**os.environ, "HOLDFAST_STRIKE": mark}
     environment["HOLDFAST_GROUPS"] = " ".join(str(group / "cgroup.procs") for group in groups)
     try:
@@ -33,7 +36,7 @@ def start(mark: str, words: Sequence[str], *, groups: Sequence[Path] = ()) -> No
             ["/bin/sh", "-c", '"$@" &', "sh", "/bin/sh", "-c", _BEGIN, "sh", *words],
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=out,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             check=True,
@@ -53,9 +56,9 @@ def renew(mark: str) -> None:
         pids.send(one, signal.SIGUSR1)
 
 
-def end(mark: str) -> None:
-    """End them all, at once; returns when they have ended."""
+def end(mark: str, within: float = _ENDS) -> None:
+    """End them all, at once; returns when they have ended, or after so many seconds."""
     found = of(mark)
     for one in found:
         pids.send(one, signal.SIGKILL)
-    pids.wait_gone(found, _ENDS)
+    pids.wait_gone(found, within)
