@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from holdfast.chaos import ledger
+from holdfast.chaos.strike import Striker
+from holdfast.clock import SystemClock
+from holdfast.platforms.kubernetes import KubernetesPlatform
 from tiny_cluster import kubeconfig, three_engines
 
 pytest.importorskip("chaosk8s", reason="chaostoolkit-kubernetes is not installed: pip install 'holdfast[kubernetes]'")
@@ -28,3 +32,10 @@ def cluster(tmp_path, monkeypatch):
 @pytest.fixture
 def state(tmp_path):
     return tmp_path / "state"
+
+
+@pytest.fixture
+def striker(cluster, state):
+    """In the name of one run, in this process: nobody holds its lease, no reaper looks on."""
+    driver = KubernetesPlatform.open(state)
+    return Striker(driver=driver, ledger=ledger.of(driver, SystemClock()), clock=SystemClock(), run="a-run", seed=0)

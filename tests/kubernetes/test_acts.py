@@ -8,23 +8,15 @@ import pytest
 
 from holdfast.chaos import guard, ledger
 from holdfast.chaos.kubernetes import act, acted, look, take_back, taken_back
-from holdfast.chaos.strike import Striker
 from holdfast.clock import SystemClock
 from holdfast.errors import HoldfastError, PlatformError, TargetError
 from holdfast.model.hands import Cluster
 from holdfast.platforms.kubernetes import KubernetesPlatform, clusters
-from tiny_cluster import kubeconfig
+from tiny_cluster import cordon, kubeconfig
 
 POD = "chaosk8s.pod."
 NODE = "chaosk8s.node.actions."
 ENGINES = {"label_selector": "app=engine", "ns": "llm"}
-
-
-@pytest.fixture
-def striker(cluster, state):
-    """In the name of one run, in this process: nobody holds its lease, no reaper looks on."""
-    driver = KubernetesPlatform.open(state)
-    return Striker(driver=driver, ledger=ledger.of(driver, SystemClock()), clock=SystemClock(), run="a-run", seed=0)
 
 
 def count(tolerance, within=0.2, **arguments):
@@ -40,17 +32,6 @@ def kill(**changed):
         "gone": count(3),
     }
     return {**words, **changed}
-
-
-def cordon(node="node1"):
-    takes = {"probe": "holdfast.chaos.cluster.schedulable", "arguments": {"name": node}, "within": 0.2}
-    return {
-        "action": NODE + "cordon_node",
-        "arguments": {"name": node},
-        "proof": {**takes, "tolerance": False},
-        "gone": {**takes, "tolerance": True},
-        "back": {"action": NODE + "uncordon_node", "arguments": {"name": node}},
-    }
 
 
 def steps(state):

@@ -138,3 +138,15 @@ def three_engines() -> TinyCluster:
     for number in (1, 2, 3):
         made.pod(f"engine-{number}", app="engine")
     return made
+
+
+def cordon(node: str = "node1") -> dict[str, Any]:
+    """What `act` is given to cordon a node."""
+    takes = {"probe": "holdfast.chaos.cluster.schedulable", "arguments": {"name": node}, "within": 0.2}
+    return {
+        "action": "chaosk8s.node.actions.cordon_node",
+        "arguments": {"name": node},
+        "proof": {**takes, "tolerance": False},
+        "gone": {**takes, "tolerance": True},
+        "back": {"action": "chaosk8s.node.actions.uncordon_node", "arguments": {"name": node}},
+    }

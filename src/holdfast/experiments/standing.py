@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from holdfast import faults
 from holdfast.chaos import ledger
-from holdfast.chaos.strike import FaultStuckError, Striker
-from holdfast.errors import HoldfastError, InfrastructureError, PlatformError, UsageError
+from holdfast.chaos.strike import Striker
+from holdfast.errors import HoldfastError, InfrastructureError, UsageError
 from holdfast.platforms.connect import every
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _standing(book: ledger.Ledger, entry: Entry, clock: Clock) -> Standing:
 
 
 def undo(state: Path, clock: Clock) -> Iterator[Entry]:
-    """Make every run let go, then undo its faults, newest first. Raises FaultStuckError once all were tried."""
+    """Make every run let go, then undo its faults, newest first. Raises what kept the first, once all were tried."""
     strikers = [_by_hand(driver, clock) for driver in every(state)]
     for striker in strikers:
         for entry in striker.ledger.open_faults():
@@ -95,7 +95,7 @@ def forget(state: Path, clock: Clock, id: str) -> Entry:  # noqa: A002 - what it
 def sweep(striker: Striker) -> None:
     """Take back what a killed run left broken.
 
-    Raises FaultStuckError, once all were tried, when that cannot be done, InfrastructureError when somebody alive still
+    Raises, once all were tried, what kept the first of them from it; InfrastructureError when somebody alive still
     holds a fault.
     """
     left = striker.ledger.open_faults()
@@ -120,7 +120,7 @@ def _restored(left: Iterable[tuple[Striker, Entry]]) -> Iterator[Entry]:
     for striker, entry in left:
         try:
             yield striker.restore(entry)
-        except (FaultStuckError, PlatformError) as error:
+        except HoldfastError as error:
             stuck = stuck or error
     if stuck:
         raise stuck
