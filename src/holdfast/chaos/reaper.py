@@ -25,6 +25,7 @@ from holdfast.clock import SystemClock
 from holdfast.errors import HoldfastError, PlatformError
 from holdfast.platforms import pids
 from holdfast.platforms.connect import connect
+from holdfast.platforms.kubernetes import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -111,7 +112,8 @@ def beside(reaper: Reaper, holder: pids.Incarnation) -> int:
         try:
             left = reaper.reap(ended=ended_at is not None)
         except (PlatformError, OSError):
-            left = 0 if ended_at is not None else 1
+            # A platform that is gone has no faults. A cluster whose record cannot be read now still has them.
+            left = int(ended_at is None or (reaper.state / RECORD).exists())
         if ended_at is not None and (left == 0 or time.monotonic() > ended_at + _PATIENCE):
             reaper.release()
             return int(left > 0)

@@ -6,6 +6,7 @@ It offers no load and knows no roles yet, so no scenario can be played on it: si
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +48,9 @@ class KubernetesPlatform:
         where = _here()
         folder = state / f"{NAME}-{where.uid[:8]}"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / RECORD).write_text(json.dumps(asdict(where)), encoding="utf-8")
+        draft = folder / f".{RECORD}.{os.getpid()}"
+        draft.write_text(json.dumps(asdict(where)), encoding="utf-8")
+        draft.replace(folder / RECORD)
         return KubernetesPlatform(folder=folder, where=where)
 
     @staticmethod
@@ -178,8 +181,7 @@ def _here() -> Where:
 
 
 def _context(kube_config: Any, path: Path) -> str:
-    import os  # noqa: PLC0415 - as chaostoolkit-kubernetes itself looks for it
-
+    # As chaostoolkit-kubernetes itself looks for it.
     return os.environ.get("KUBERNETES_CONTEXT") or kube_config.list_kube_config_contexts(str(path))[1]["name"]
 
 
