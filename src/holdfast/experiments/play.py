@@ -131,7 +131,8 @@ def _folder(wanted: Wanted, clock: Clock) -> Path:
 
 def _start(wanted: Wanted, driver: Driver, book: Ledger, run: str) -> RunningExperiment:
     configuration = {
-        "holdfast_state": str(wanted.state),
+        # Its own folder: whichever context is current later on, the rollbacks read the same ledger.
+        "holdfast_state": driver.address,
         "holdfast_run": run,
         "holdfast_seed": wanted.seed,
         "holdfast_lease": wanted.lease,

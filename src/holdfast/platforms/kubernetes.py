@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "kubernetes"
 RECORD: Final = "cluster.json"
+LONGEST: Final = 10.0
+"""Seconds that a request waits for its connection, and again for each part of its answer."""
 INSTALL: Final = "pip install 'holdfast[kubernetes]'"
 
 
@@ -117,13 +119,11 @@ class KubernetesPlatform:
     @cached_property
     def api(self) -> Any:
         """A client of this very cluster. Raises PlatformError when another one, or none, is reached."""
-        now = _here()
-        if now.uid != self.where.uid:
-            what = f"context {now.context} of {now.kubeconfig} is another cluster than the one of {self.folder.name}"
-            raise PlatformError(
-                what, hint=f"KUBECONFIG={self.where.kubeconfig} KUBERNETES_CONTEXT={self.where.context}"
-            )
-        return client(self.where.context)
+        made = client(self.where.context)
+        if _uid(made) != self.where.uid:
+            what = f"context {self.where.context} is another cluster than the one of {self.folder.name}"
+            raise PlatformError(what, hint=f"KUBECONFIG={self.where.kubeconfig}")
+        return made
 
     @property
     def secrets(self) -> dict[str, str]:
@@ -140,8 +140,10 @@ def client(context: str) -> Any:
     """The client that chaostoolkit-kubernetes itself would make. Raises PlatformError when it is not a safe one."""
     try:
         from chaosk8s import create_k8s_api_client  # noqa: PLC0415 - an extra, and half a second
+        from kubernetes.config import kube_config  # noqa: PLC0415 - an extra, and half a second
     except ImportError as error:
         raise PlatformError("chaostoolkit-kubernetes is not installed", hint=INSTALL) from error
+    _kubeconfig(kube_config)
     try:
         made = create_k8s_api_client(_secrets(context))
     except Exception as error:
@@ -149,7 +151,21 @@ def client(context: str) -> Any:
             f"no client for context {context!r}: {error}", hint="kubectl config get-contexts"
         ) from error
     _refuse_unsafe(made.configuration)
+    _bound_requests()
     return made
+
+
+@cache
+def _bound_requests() -> None:
+    """For every client of this process, those of chaostoolkit-kubernetes too: none waits for ever for an answer."""
+    from kubernetes.client.rest import RESTClientObject  # noqa: PLC0415 - an extra, and half a second
+
+    before = RESTClientObject.request
+
+    def request(self: Any, *words: Any, _request_timeout: Any = None, **more: Any) -> Any:
+        return before(self, *words, _request_timeout=_request_timeout or LONGEST, **more)
+
+    RESTClientObject.request = request
 
 
 def _refuse_unsafe(made: Any) -> None:
@@ -169,15 +185,20 @@ def _here() -> Where:
         from kubernetes.config import kube_config  # noqa: PLC0415 - an extra, and half a second
     except ImportError as error:
         raise PlatformError("chaostoolkit-kubernetes is not installed", hint=INSTALL) from error
-    path = Path(kube_config.KUBE_CONFIG_DEFAULT_LOCATION).expanduser()
-    if not path.is_file():
-        # Without that file chaostoolkit-kubernetes would ask http://localhost, and verify nothing.
-        raise PlatformError(f"there is no kubeconfig {path}", hint="KUBECONFIG=PATH, one file")
+    path = _kubeconfig(kube_config)
     try:
         context = _context(kube_config, path)
     except Exception as error:
         raise PlatformError(f"{path} is no kubeconfig: {error}") from error
     return Where(kubeconfig=str(path), context=context, uid=_uid(client(context)))
+
+
+def _kubeconfig(kube_config: Any) -> Path:
+    path = Path(kube_config.KUBE_CONFIG_DEFAULT_LOCATION).expanduser()
+    if not path.is_file():
+        # Without that file chaostoolkit-kubernetes would ask http://localhost, and verify nothing.
+        raise PlatformError(f"there is no kubeconfig {path}", hint="KUBECONFIG=PATH, one file")
+    return path
 
 
 def _context(kube_config: Any, path: Path) -> str:
