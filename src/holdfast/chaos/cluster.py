@@ -79,8 +79,11 @@ def exit_code(cmd: str | list[str], label_selector: str, ns: str, container_name
         stderr=True,
         _preload_content=False,
     )
-    told.run_forever(timeout=_LONGEST)
-    code = told.returncode
+    try:
+        told.run_forever(timeout=_LONGEST)
+        code = told.returncode
+    finally:
+        told.close()
     if code is None:
         raise TargetError(f"{words[0]} in {ready[0].metadata.name} had not ended after {_LONGEST:g} s")
     return int(code)
