@@ -7,9 +7,10 @@ import json
 import pytest
 
 from holdfast.chaos import guard, ledger
-from holdfast.chaos.kubernetes import act, acted, look, take_back, taken_back
+from holdfast.chaos.kubernetes import FAULT, act, acted, aimed, look, take_back, taken_back
 from holdfast.clock import SystemClock
 from holdfast.errors import HoldfastError, PlatformError, TargetError
+from holdfast.faults import find
 from holdfast.model.hands import Cluster
 from holdfast.platforms.kubernetes import KubernetesPlatform, clusters
 from tiny_cluster import cordon, kubeconfig
@@ -85,13 +86,79 @@ REFUSALS = {
 }
 
 
+def back_of(**arguments):
+    words = cordon()
+    words["back"]["arguments"] = arguments
+    return words
+
+
+SCALE = "chaosk8s.deployment.actions.scale_deployment"
+ENGINE = {"name": "engine", "ns": "llm"}
+
+
+def scale(back, **changed):
+    arguments = {**ENGINE, "replicas": 0}
+    return kill(action=SCALE, arguments=arguments, back={"action": SCALE, "arguments": back}, **changed)
+
+
+def execute(back, **arguments):
+    words = {"label_selector": "app=engine", "ns": "llm", "container_name": "main", "cmd": "true", **arguments}
+    run = POD + "actions.exec_in_pods"
+    return {**kill(), "action": run, "arguments": words, "back": {"action": run, "arguments": {**words, **back}}}
+
+
+SLOW = {"group": "chaos-mesh.org", "version": "v1alpha1", "plural": "networkchaos", "ns": "llm"}
+
+
+def slow(back):
+    made = {"resource": {"kind": "NetworkChaos", "metadata": {"name": "slow"}, "spec": {"duration": "20s"}}}
+    words = {"action": "chaosk8s.crd.actions.create_custom_object", "arguments": {**SLOW, **made}}
+    undone = {"action": "chaosk8s.crd.actions.delete_custom_object", "arguments": {**SLOW, "name": back}}
+    return {**kill(), **words, "back": undone}
+
+
+REFUSALS |= {
+    "to uncordon another node": (back_of(name="node2"), "name 'node2' would be taken back, and node1 is struck"),
+    "to uncordon nodes by a label": (back_of(label_selector="pool=gpu"), "'pool=gpu' would be taken back"),
+    "to uncordon another node than the one of a label": (
+        {**back_of(name="node2"), "arguments": {"label_selector": "only=node1"}},
+        "name 'node2' would be taken back, and node1 is struck",
+    ),
+    "to delete another object": (slow("slower"), "name 'slower' would be taken back, and slow is struck"),
+    "to scale in another namespace": (scale({**ENGINE, "ns": "others", "replicas": 3}), "ns 'others' would be taken"),
+    "to scale to what it was not": (
+        scale({**ENGINE, "replicas": 3}),
+        "has 5 replicas, and would be taken back to 3",
+    ),
+    "one pod of three to run a command in": (execute({}), "3 pods match, and what is done in one might"),
+    "all pods to run it in, and one to take it back": (execute({"all": False}, all=True), "all False would be taken"),
+}
+
+
 @pytest.mark.parametrize("name", REFUSALS)
 def test_it_refuses_before_anything_is_touched(striker, cluster, state, name):
+    cluster.objects["nodes", "", "node1"]["metadata"]["labels"]["only"] = "node1"
+    cluster.put("deployments", "engine", "llm", spec={"replicas": 5, "selector": {}, "template": {}})
     words, why = REFUSALS[name]
     with pytest.raises(HoldfastError, match=why):
         acted(striker, words)
     assert cluster.asked == []
     assert steps(state) == ["refused"]
+
+
+def test_what_is_scaled_back_to_what_it_was_is_not_refused(striker, cluster):
+    cluster.put("deployments", "engine", "llm", spec={"replicas": 5, "selector": {}, "template": {}})
+    assert aimed(striker.driver, scale({**ENGINE, "replicas": 5})).name == "engine"
+
+
+def test_a_fault_is_waited_for_as_long_as_its_gone_says(striker, cluster, state, monkeypatch):
+    words = cordon()
+    words["gone"]["within"] = 0.3
+    (entry,) = acted(striker, words)
+    monkeypatch.setattr(cluster, "deaf", True)
+    with pytest.raises(HoldfastError, match=r"not seen gone within 0\.3 s"):
+        striker.restore(entry)  # as the sweep, the undo by hand and the reaper do
+    assert find(FAULT).patience({"gone": {}}) == 120.0
 
 
 def test_a_policy_that_is_there_already_is_not_taken_for_ours(striker, cluster):

@@ -153,3 +153,30 @@ def test_a_gate_that_selects_them_is_unknown_and_names_them(tmp_path):
     assert done.returncode == State.UNKNOWN.exit_code, done.stderr
     assert "node-drain was not run: needs driver kubernetes: UNKNOWN" in done.stderr
     assert "gate kubernetes: UNKNOWN (no verdict: gpu-memory-hog, node-drain)" in done.stderr
+
+
+def changed(tmp_path, experiment, back):
+    document = yaml.safe_load((ROOT / "chaos" / f"{experiment}.yaml").read_text())
+    document["method"][0]["provider"]["arguments"]["back"]["arguments"] = back
+    path = tmp_path / "chaos" / "x.yaml"
+    path.parent.mkdir()
+    path.write_text(yaml.safe_dump(document))
+    return [one.what for one in experiment_problems(path, tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("name", "back", "what"),
+    [
+        ("node-drain", {"name": "node-b"}, "it takes back name 'node-b', and"),
+        ("node-drain", {"label_selector": "pool=gpu"}, "it takes back label_selector 'pool=gpu', and None is struck"),
+        ("pods-cut-off", {"ns": "somebody-elses"}, "it takes back ns 'somebody-elses', and"),
+    ],
+)
+def test_a_way_back_to_something_else_is_refused(tmp_path, name, back, what):
+    (found,) = changed(tmp_path, name, back)
+    assert found.startswith(what)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_ours_take_back_what_they_strike(tmp_path, name):
+    assert list(problems(tmp_path, name=name)) == []

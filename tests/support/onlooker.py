@@ -26,7 +26,7 @@ HAND_LOOKS = frozenset(
     {
         *("ports", "folder", "link", "door", "addresses", "ways", "connections", "device"),
         *("pids", "states", "limits", "store", "disk"),
-        *("target", "call"),
+        *("target", "call", "replicas"),
     }
 )
 """What may be asked of a hand."""
@@ -89,7 +89,12 @@ class Hand:
         return {identity.unit: 1024}
 
     def _target(self, aim, _, arguments):
-        return Identity(name=str(arguments.get("name", "engine-a, engine-b")), role=aim, unit="llm/0001")
+        made = Path(arguments.get("spec_path", "engine-a, engine-b")).stem
+        return Identity(name=str(arguments.get("name", made)), role=aim, unit="llm/0001")
+
+    def _replicas(self, _, arguments):
+        assert "replicas" in arguments
+        return 3
 
     def _call(self, function, arguments):
         assert function in PROBES, f"a dry run called {function}"

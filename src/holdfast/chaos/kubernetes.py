@@ -18,7 +18,7 @@ from holdfast.chaos.lease import LENGTH
 from holdfast.chaos.strike import Striker, Wanted
 from holdfast.clock import SystemClock
 from holdfast.errors import TargetError
-from holdfast.faults.ways.functions import ACTIONS, PROBES
+from holdfast.faults.ways.functions import ACTIONS, PROBES, elsewhere
 from holdfast.model.fault import Strike
 from holdfast.model.hands import Cluster
 from holdfast.platforms.connect import meant
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from holdfast.model.platform import Driver, Identity
 
 FAULT: Final = "chaosk8s"
+_ONE: Final = frozenset({"node", "new-object", "new-deployment"})
+"""Aims at one thing by its name, wherever that name is written."""
 
 
 def act(
@@ -67,9 +69,24 @@ def aimed(driver: Driver, options: Mapping[str, Any]) -> Identity:
     if action not in ACTIONS:
         raise TargetError(f"{action} is not one that may be called", hint="holdfast check says why")
     found: Any = faults.find(FAULT)
-    target = driver.hand(Cluster).target(ACTIONS[action].aim, action, options["arguments"])
+    hand = driver.hand(Cluster)
+    target = hand.target(ACTIONS[action].aim, action, options["arguments"])
+    _same(target, hand, options)
     found.before(driver, Strike(id="before", fault=FAULT, target=target, options=options))
     return target
+
+
+def _same(target: Identity, hand: Cluster, options: Mapping[str, Any]) -> None:
+    """Raises TargetError when its way back would take back something else, or leave it otherwise than it was found."""
+    struck, back = options["arguments"], (options.get("back") or {}).get("arguments", {})
+    wrong = [f"{name} {back.get(name)!r}" for name in elsewhere(struck, back)]
+    if target.role in _ONE and back.get("name", target.name) != target.name:
+        wrong = wrong or [f"name {back['name']!r}"]
+    if wrong:
+        raise TargetError(f"{', '.join(wrong)} would be taken back, and {target.name} is struck")
+    if "replicas" in back and (now := hand.replicas(target.role, struck)) != back["replicas"]:
+        told = f"{target.name} has {now} replicas, and would be taken back to {back['replicas']}"
+        raise TargetError(told, hint=f"replicas: {now}")
 
 
 def hold(seconds: float, configuration: Mapping[str, Any] | None = None) -> str:
@@ -86,7 +103,7 @@ def take_back(action: str, configuration: Mapping[str, Any] | None = None) -> li
 def taken_back(striker: Striker, action: str) -> list[Entry]:
     """`take_back` in the name of a run."""
     mine = [one for one in striker.ledger.open_faults(striker.run) if one.options.get("action") == action]
-    return [striker.restore(one, one.options["gone"].get("within")) for one in mine]
+    return [striker.restore(one) for one in mine]
 
 
 def look(probe: str, arguments: Mapping[str, Any], configuration: Mapping[str, Any] | None = None) -> Any:

@@ -135,7 +135,7 @@ class Striker:
     def see_gone(self, entry: Entry, within: float | None = None) -> Entry:
         """Wait until one that was undone is gone. Raises FaultStuckError when it is not in time."""
         found, strike = known(entry), entry.strike
-        within = found.gone_within if within is None else within
+        within = found.patience(strike.options) if within is None else within
         sight = self._wait(_Look(self, found, strike), within, lambda: False)
         if not sight.seen:
             detail = f"not seen gone within {within:g} s" + (f": {sight.detail}" if sight.detail else "")

@@ -150,7 +150,6 @@ def _shot(call: Call, driver: Driver, seed: int, lacks: Callable[[Fault], tuple[
 def _act(call: Call, driver: Driver, _: int, lacks: Callable[[Fault], tuple[str, ...]]) -> Shot:
     """What an `act` would hit; its probes are asked, as they would be before it."""
     found, given = faults.find(kubernetes.FAULT), call.arguments
-    within = {name: float(given[name].get("within", found.bites_within)) for name in ("proof", "gone")}
     hits, refused = _acted(found, given, driver)
     return Shot(
         name=call.name,
@@ -164,8 +163,8 @@ def _act(call: Call, driver: Driver, _: int, lacks: Callable[[Fault], tuple[str,
         needs=found.needs,
         lacks=lacks(found),
         lease=LENGTH,
-        bites_within=within["proof"],
-        gone_within=within["gone"],
+        bites_within=float(given["proof"].get("within", found.bites_within)),
+        gone_within=found.patience(given),
         refused=refused,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from holdfast.faults.ways.functions import ACTIONS, BACKS, PROBES, REFUSED, lacking
+from holdfast.faults.ways.functions import ACTIONS, BACKS, PROBES, REFUSED, elsewhere, lacking
 from holdfast.platforms.kubernetes import NAME
 from holdfast.spec.experiment import EMBEDDED, KUBERNETES, MODULE, driver_of, providers
 from holdfast.spec.source import did_you_mean
@@ -96,6 +96,13 @@ def _taken_back(call: Call, back: str, source: Source) -> Iterator[Problem]:
         yield source.problem((*place, "action"), what, hint=back)
     else:
         yield from _needed(BACKS[back], given, place, source)
+        yield from _elsewhere(call.arguments.get("arguments", {}), given.get("arguments", {}), place, source)
+
+
+def _elsewhere(struck: Mapping[str, Any], back: Mapping[str, Any], place: Path, source: Source) -> Iterator[Problem]:
+    for name in elsewhere(struck, back):
+        what = f"it takes back {name} {back.get(name)!r}, and {struck.get(name)!r} is struck"
+        yield source.problem((*place, "arguments", *([name] if name in back else [])), what)
 
 
 def _needed(needs: tuple[str, ...], given: Mapping[str, Any], place: Path, source: Source) -> Iterator[Problem]:

@@ -83,6 +83,10 @@ class Fault(ABC):
     def gone(self, driver: Driver, strike: Strike) -> Sight:
         """Whether the fault is seen to be gone and the replica, or its successor, to serve again."""
 
+    def patience(self, options: Mapping[str, Any]) -> float:  # noqa: ARG002 - for those whose strikes say it
+        """Seconds after `undo` in which one with these options is to be seen gone."""
+        return self.gone_within
+
     def commands(self, driver: Driver, strike: Strike) -> tuple[str, ...]:  # noqa: ARG002 - for those who have some
         """The exact commands that `apply` would run, for a dry run; it looks at the target and touches nothing."""
         return ()

@@ -102,6 +102,10 @@ class Chaosk8s(Fault):
                 what = f"its {name} is {said} before anything is done ({sight.detail})"
                 raise TargetError(f"{what}: it could prove nothing", hint="another probe, or another tolerance")
 
+    def patience(self, options: Mapping[str, Any]) -> float:
+        """As its `gone` says."""
+        return float(options["gone"].get("within", self.gone_within))
+
     def places(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Its options as words."""
         wanted = self.read(options)

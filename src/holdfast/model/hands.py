@@ -28,6 +28,9 @@ class Cluster(Protocol):
         Raises TargetError when that is nothing, more than is said, or what may not be touched.
         """
 
+    def replicas(self, aim: str, arguments: Mapping[str, Any]) -> int | None:
+        """How many pods the deployment or statefulset of those arguments is to have now."""
+
     def call(self, function: str, arguments: Mapping[str, Any]) -> Any:
         """Call it, on this cluster, with certificates verified. Raises TargetError when it did not do what it says."""
 

@@ -46,6 +46,16 @@ class Functions:
             raise _told(function, error) from error
         return Identity(name=_words(found, arguments), role=aim, unit=f"{arguments['ns']}/{'+'.join(found.values())}")
 
+    def replicas(self, aim: str, arguments: Mapping[str, Any]) -> int | None:
+        """What its controller is to have now."""
+        apps = AppsV1Api(self._platform.api)
+        read = apps.read_namespaced_deployment if aim == "deployment" else apps.read_namespaced_stateful_set
+        try:
+            replicas: int | None = read(arguments["name"], arguments["ns"]).spec.replicas
+        except Exception as error:
+            raise _told(aim, error) from error
+        return replicas
+
     def call(self, function: str, arguments: Mapping[str, Any]) -> Any:
         """A failure that it tells is a TargetError; what says nothing of the cluster is an InfrastructureError."""
         found, api = _found(function), self._platform.api
@@ -128,7 +138,7 @@ def _node(v1: Any, given: Mapping[str, Any]) -> Identity:
     return Identity(name=found[0].metadata.name, role="node", unit=found[0].metadata.uid)
 
 
-def _pods(api: Any, _: str, given: Mapping[str, Any]) -> dict[str, str]:
+def _pods(api: Any, function: str, given: Mapping[str, Any]) -> dict[str, str]:
     chosen = {"label_selector": given["label_selector"]} if given.get("label_selector") else {}
     listed = CoreV1Api(api).list_namespaced_pod(given["ns"], **chosen).items
     pattern = re.compile(given.get("name_pattern") or "")
@@ -136,6 +146,9 @@ def _pods(api: Any, _: str, given: Mapping[str, Any]) -> dict[str, str]:
     wanted = 1 if given.get("all") or given.get("mode") == "percentage" else given.get("qty", 1)
     if not 1 <= wanted <= len(found):
         raise TargetError(f"{wanted} pods are wanted, {len(found)} match")
+    if function.endswith(".exec_in_pods") and len(found) > 1 and not given.get("all"):
+        what = f"{len(found)} pods match, and what is done in one might be taken back in another"
+        raise TargetError(what, hint="all: true, there and in back; or a selector that one pod matches")
     return found
 
 

@@ -7,7 +7,10 @@ an aim that says by uid what it would hit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Aim = Literal["pods", "node", "deployment", "statefulset", "policy", "new-object", "new-deployment"]
 
@@ -186,6 +189,27 @@ def lacking(needs: tuple[str, ...], given: object) -> tuple[str, ...]:
     """Which of the needed arguments are absent or empty."""
     found = given if isinstance(given, dict) else {}
     return tuple(need for need in needs if sum(_said(found.get(one)) for one in need.split("|")) != 1)
+
+
+_CHOICES: Final = ("label_selector", "name_pattern")
+_PLACES: Final = ("name", "ns", "group", "version", "plural", "container_name")
+
+
+def elsewhere(struck: Mapping[str, Any], back: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which arguments make a way back take back something else than what is struck."""
+    named = _names(struck)
+    choices = (name for name in _CHOICES if name in back and back[name] != struck.get(name))
+    places = (name for name in _PLACES if name in back and name in named and back[name] != named[name])
+    # Of several pods it would take whichever comes first: only "all" hits the same ones twice.
+    every = ("all",) if "cmd" in back and bool(back.get("all")) != bool(struck.get("all")) else ()
+    return (*choices, *places, *every)
+
+
+def _names(struck: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where it strikes; an object that it makes is named in its own text."""
+    resource = struck.get("resource")
+    inside = resource.get("metadata") if isinstance(resource, dict) else None
+    return {**struck, "name": inside.get("name")} if isinstance(inside, dict) else struck
 
 
 def _said(value: object) -> bool:
