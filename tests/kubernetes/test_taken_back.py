@@ -55,6 +55,12 @@ def test_a_server_that_fails_for_one_fault_keeps_no_other_from_being_taken_back(
     assert left.name == "node2"
 
 
+def test_a_fault_of_a_cluster_that_nobody_holds_says_who_is_to_take_it_back(striker, state):
+    acted(striker, cordon())
+    (found,) = standing.standing(state, SystemClock())
+    assert str(found).endswith("nobody holds it: holdfast chaos undo")  # no reaper of the platform looks on for ever
+
+
 def test_the_record_of_a_cluster_is_whole_at_every_moment(striker, state, monkeypatch):
     path = striker.driver.folder / RECORD
     before = path.stat().st_ino

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import uuid
@@ -47,11 +48,12 @@ class TinyCluster:
                 body = json.loads(self.rfile.read(size) or b"null")
                 code, told = cluster.answer(self.command, self.path, body)
                 text = json.dumps(told).encode()
-                self.send_response(code)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
+                with contextlib.suppress(ConnectionError):  # whoever asked may have given up
+                    self.send_response(code)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(text)))
+                    self.end_headers()
+                    self.wfile.write(text)
 
             do_GET = do_POST = do_PATCH = do_DELETE = do  # noqa: N815 - names that http.server looks for
 

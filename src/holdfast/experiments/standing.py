@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from holdfast import faults
 from holdfast.chaos import ledger
 from holdfast.chaos.strike import Striker
 from holdfast.errors import HoldfastError, InfrastructureError, UsageError
 from holdfast.platforms.connect import every
+from holdfast.platforms.kubernetes import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from holdfast.chaos.ledger import Entry
     from holdfast.clock import Clock
     from holdfast.model.platform import Driver
+
+UNDO: Final = "holdfast chaos undo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +35,16 @@ class Standing:
     left: float
     """Seconds of the lease; 0 says that anybody may take the fault back."""
 
+    reaper: bool
+    """Whether its platform has a reaper that never stops; a cluster has none, only one beside each run for a while."""
+
     def __str__(self) -> str:
         """One line for a person."""
         what = f"{self.last.fault} of {self.last.name}: {self.last.step} {self.age:.0f}s ago, run {self.last.run}"
         if self.last.fault not in faults.names():
             return f"{what}; no such fault is known, nobody can take it back: {self._way_out}"
         if not self.holder:
-            return f"{what}; nobody holds it, the reaper takes it back"
+            return f"{what}; nobody holds it" + (", the reaper takes it back" if self.reaper else f": {UNDO}")
         return f"{what}; held by process {self.holder.partition('@')[0]}, lease {self.left:.0f}s"
 
     @property
@@ -55,17 +61,18 @@ class Standing:
 
 def standing(state: Path, clock: Clock) -> tuple[Standing, ...]:
     """Every open fault, newest first. Raises PlatformError when no platform is up."""
-    books = [ledger.of(driver, clock) for driver in every(state)]
-    return tuple(_standing(book, entry, clock) for book in books for entry in book.open_faults())
+    books = [(ledger.of(driver, clock), driver.name != NAME) for driver in every(state)]
+    return tuple(_standing(book, entry, clock, reaper=reaper) for book, reaper in books for entry in book.open_faults())
 
 
-def _standing(book: ledger.Ledger, entry: Entry, clock: Clock) -> Standing:
+def _standing(book: ledger.Ledger, entry: Entry, clock: Clock, *, reaper: bool) -> Standing:
     lease, valid = book.leases.find(entry.run), book.leases.valid(entry.run)
     return Standing(
         last=entry,
         age=max(0.0, clock.monotonic() - entry.monotonic),
         holder=lease.holder if lease and valid else "",
         left=max(0.0, lease.until - clock.monotonic()) if lease and valid else 0.0,
+        reaper=reaper,
     )
 
 
