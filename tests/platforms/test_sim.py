@@ -69,6 +69,13 @@ def test_prometheus_scrapes_every_replica_under_its_name(started, until):
     until(lambda: wanted <= scraped())
 
 
+def test_prometheus_sees_the_devices_of_every_engine(started, until):
+    def seen() -> set[str]:
+        return {one["metric"]["instance"] for one in query(started, 'DCGM_FI_DEV_GPU_UTIL{job="gpu"}')}
+
+    until(lambda: seen() == {"engine-1", "engine-2", "engine-3"})
+
+
 def test_the_gateway_serves_an_answer_to_the_key_that_up_made(started):
     where = started.endpoints()
     body = {

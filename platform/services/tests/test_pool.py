@@ -148,6 +148,16 @@ def fail(pool, engine, now, times=3):
         pool.failed(engine, now, begun=now)
 
 
+def test_an_answer_that_began_before_a_failure_does_not_say_that_the_engine_is_well():
+    # Streams of before a fault end well in the middle of it.
+    pool, seen = make(2)
+    a, _ = pool.engines
+    for now in (10.0, 10.1, 10.2):
+        pool.failed(a, now, begun=now)
+        pool.served(a, begun=9.0)
+    assert seen.ejections == [("a", "circuit")]
+
+
 def test_three_failures_in_a_row_open_a_circuit_and_a_success_between_them_does_not():
     pool, seen = make(2)
     a, b = pool.engines

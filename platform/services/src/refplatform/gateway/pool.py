@@ -78,6 +78,7 @@ class Engine:
     last_probe: float = 0.0
     refusals: int = 0
     rests_until: float = 0.0
+    last_failure: float = -math.inf
     last_break: float = -math.inf
     distrust: str = ""
     flights: set[Flight] = field(default_factory=set)
@@ -133,8 +134,8 @@ class Pool:
         return min(able, key=lambda engine: engine.rests_until, default=None)
 
     def served(self, engine: Engine, *, begun: float) -> None:
-        """A request ended there as it should. One that was under way when the circuit opened does not close it."""
-        if begun >= engine.rests_until:
+        """A request ended there as it should. One that was under way when another failed says nothing of now."""
+        if begun >= max(engine.rests_until, engine.last_failure):
             engine.refusals, engine.rests_until = 0, 0.0
 
     def failed(
@@ -146,6 +147,7 @@ class Pool:
         """
         if not self.failover or begun < engine.rests_until:
             return
+        engine.last_failure = now
         engine.refusals = max(engine.refusals + 1, MOST_REFUSALS if grave else 0)
         if wait is not None:
             engine.rests_until = now + min(wait, LONGEST_WISH)
