@@ -20,6 +20,8 @@ from holdfast.platforms.connect import connect
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from holdfast.model.platform import Driver
+
 _POLL: Final = 0.05
 
 
@@ -86,16 +88,22 @@ def restore(
 
 def ready(role: str, configuration: Mapping[str, Any] | None = None) -> int:
     """How many replicas of `role` are ready: a probe for steady states."""
-    driver = connect(_state(configuration or {}))
+    driver = connect(state_of(configuration or {}))
     return sum(replica.ready for replica in driver.replicas(role))
 
 
-def _state(configuration: Mapping[str, Any]) -> Path:
+def state_of(configuration: Mapping[str, Any]) -> Path:
+    """Folder of the platform's state, as a document's configuration or the environment names it."""
     return Path(configuration.get("holdfast_state") or os.environ.get("HOLDFAST_STATE", ".holdfast")).absolute()
 
 
 def _striker(configuration: Mapping[str, Any]) -> Striker:
-    driver, clock = connect(_state(configuration)), SystemClock()
+    return striker_on(connect(state_of(configuration)), configuration)
+
+
+def striker_on(driver: Driver, configuration: Mapping[str, Any]) -> Striker:
+    """Strikes on this platform in the name of the run that a document's configuration tells."""
+    clock = SystemClock()
     book = ledger.of(driver, clock, float(configuration.get("holdfast_lease", LENGTH)))
     run = str(configuration.get("holdfast_run", f"chaos-run-{os.getpid()}"))
     return Striker(

@@ -6,17 +6,11 @@ before. The cluster is the one of KUBECONFIG and, where it is set, KUBERNETES_CO
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast import faults
-from holdfast.chaos import ledger
-from holdfast.chaos.activities import held
-from holdfast.chaos.guard import watch_of
-from holdfast.chaos.lease import LENGTH
+from holdfast.chaos.activities import held, state_of, striker_on
 from holdfast.chaos.strike import Striker, Wanted
-from holdfast.clock import SystemClock
 from holdfast.errors import TargetError
 from holdfast.faults.ways.functions import ACTIONS, PROBES, elsewhere
 from holdfast.model.fault import Strike
@@ -110,23 +104,8 @@ def look(probe: str, arguments: Mapping[str, Any], configuration: Mapping[str, A
     """What a probe says of the cluster: for steady states."""
     if probe not in PROBES:
         raise TargetError(f"{probe} is not one that may be asked", hint="holdfast check says why")
-    return meant(_state(configuration or {}), NAME).hand(Cluster).call(probe, arguments)
-
-
-def _state(configuration: Mapping[str, Any]) -> Path:
-    return Path(configuration.get("holdfast_state") or os.environ.get("HOLDFAST_STATE", ".holdfast")).absolute()
+    return meant(state_of(configuration or {}), NAME).hand(Cluster).call(probe, arguments)
 
 
 def _striker(configuration: Mapping[str, Any]) -> Striker:
-    driver, clock = meant(_state(configuration), NAME), SystemClock()
-    book = ledger.of(driver, clock, float(configuration.get("holdfast_lease", LENGTH)))
-    run = str(configuration.get("holdfast_run", f"chaos-run-{os.getpid()}"))
-    return Striker(
-        driver=driver,
-        ledger=book,
-        clock=clock,
-        run=run,
-        seed=int(configuration.get("holdfast_seed", 0)),
-        guard=watch_of(driver, book, run),
-        fingerprint=str(configuration.get("holdfast_fingerprint", "")),
-    )
+    return striker_on(meant(state_of(configuration), NAME), configuration)
